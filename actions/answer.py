@@ -1,0 +1,127 @@
+"""Answers to topics and to urgent messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions.context import Context, ReplyAction
+from actions.reply import Button, ContactCard, ListKind, Reply, Section, SourceNote
+from knowledge import answers
+from knowledge.answers import Answer, Contact
+from knowledge.formats import listing
+
+CONTACTS_SHOWN = 3
+URGENT_KINDS_PREFIX = "urgent."
+
+
+class ActionAnswer(ReplyAction):
+    """The curated answer to the topic that was asked for."""
+
+    action_name = "action_answer"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """The short answer, the steps, who can help and the source; under a warning where the message may be urgent."""
+        topic = str(context.tracker.latest_message["intent"]["name"])
+        answer = answers.answer(context.content, topic, context.language, now=context.now)
+        reply = render(context, answer)
+        urgency = context.tracker.latest_message.get("urgency") or {}
+        if urgency.get("level") == "possible":
+            reply = with_urgent_offer(context, reply, urgency["label"])
+        asked = "desks" if topic == "registration.rni_desks" else None
+        if asked:
+            reply = reply.model_copy(update={"asks_location": True, "note": context.phrases["desks.ask"]})
+        return reply, {"topic": topic, "lost": 0, "asked": asked}
+
+
+class ActionUrgent(ReplyAction):
+    """The helpline for an urgent message, in the shortest form."""
+
+    action_name = "action_urgent"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """The number first, then what to do; nothing that has to be read before that."""
+        topic = str(context.tracker.latest_message["intent"]["name"])
+        answer = answers.answer(context.content, topic, context.language, now=context.now)
+        return urgent(context, answer), {"topic": topic, "lost": 0, "asked": None}
+
+
+def render(context: Context, answer: Answer) -> Reply:
+    """A topic's answer as a reply: the first screen; the rest comes with "tell me more"."""
+    phrases = context.phrases
+    more = answer.details or answer.exceptions
+    buttons = [context.button("more")] if more else []
+    if answer.measures:
+        buttons.append(context.button("measures"))
+    buttons += [Button(label=choice.label, payload=f"/{choice.topic}") for choice in answer.related]
+    buttons.append(context.button("human"))
+    return Reply(
+        language=context.language,
+        topic=answer.topic,
+        title=answer.title,
+        text=answer.short,
+        warnings=answer.warnings,
+        sections=(Section(heading=phrases["label.steps"], kind=ListKind.STEPS, items=answer.steps),),
+        contacts_heading=phrases["label.who_helps"],
+        contacts=tuple(contact_card(context, contact) for contact in answer.contacts[:CONTACTS_SHOWN]),
+        sources_heading=phrases["label.sources"],
+        sources=sources(context, answer),
+        note=phrases[f"review.{answer.review}"],
+        buttons=tuple(buttons),
+    )
+
+
+def urgent(context: Context, answer: Answer) -> Reply:
+    """An urgent kind's answer as a reply."""
+    return Reply(
+        language=context.language,
+        topic=answer.topic,
+        title=answer.title,
+        text=answer.short,
+        sections=(Section(heading=context.phrases["label.steps"], kind=ListKind.STEPS, items=answer.steps),),
+        contacts_heading=context.phrases["label.who_helps"],
+        contacts=tuple(contact_card(context, contact) for contact in answer.contacts[:CONTACTS_SHOWN]),
+        note=context.phrases["urgent.more"],
+        buttons=(context.button("human"), context.button("more")),
+        is_urgent=True,
+    )
+
+
+def with_urgent_offer(context: Context, reply: Reply, kind: str) -> Reply:
+    """The same reply under one line with the emergency number, and a button to the help of that kind."""
+    phone = context.content.organisations["emergency_112"].phone
+    line = context.phrases["urgent.possible"].format(phone=phone)
+    button = Button(label=context.phrases["urgent.possible.button"], payload=f"/{kind}")
+    return reply.model_copy(update={"warnings": (line, *reply.warnings), "buttons": (button, *reply.buttons)})
+
+
+def contact_card(context: Context, contact: Contact) -> ContactCard:
+    """A contact with its short notes in the language of the conversation."""
+    phrases = context.phrases
+    state = {True: phrases["label.open"], False: phrases["label.closed"], None: None}[contact.is_open]
+    facts = [state, phrases["label.free"] if contact.is_free else None]
+    facts.append(phrases["label.anonymous"] if contact.is_anonymous else None)
+    lines = [" · ".join(fact for fact in facts if fact), contact.hours]
+    if contact.languages:
+        lines.append(phrases["label.languages"].format(languages=listing(contact.languages, context.language)))
+    if contact.phone_from_abroad and contact.phone_from_abroad != contact.phone:
+        lines.append(phrases["label.from_abroad"].format(phone=contact.phone_from_abroad))
+    lines.append(contact.note)
+    return ContactCard(
+        name=contact.name,
+        what_for=contact.what_for,
+        phone=contact.phone,
+        whatsapp=contact.whatsapp,
+        email=contact.email,
+        url=contact.url,
+        notes=tuple(line for line in lines if line),
+        is_open=contact.is_open,
+    )
+
+
+def sources(context: Context, answer: Answer) -> tuple[SourceNote, ...]:
+    """Where the answer comes from."""
+    checked = context.phrases["label.checked"]
+    return tuple(
+        SourceNote(title=reference.title, url=reference.url, checked=checked.format(date=reference.checked))
+        for reference in answer.references
+    )

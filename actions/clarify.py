@@ -1,0 +1,79 @@
+"""What to say when the topic is in doubt or not found: buttons first, then search, then a person. Never a loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions.answer import contact_card, with_urgent_offer
+from actions.context import Context, ReplyAction, store
+from actions.reply import Button, Reply
+from knowledge import answers
+
+CHOICES = 3
+LOST_BEFORE_HELP = 2
+# Who answers a question that the bot could not: general help in several languages.
+GENERAL_HELP = ("workinnl", "fairwork", "juridisch_loket")
+
+
+class ActionClarify(ReplyAction):
+    """In doubt: the likeliest topics as buttons; after two in a row the way out."""
+
+    action_name = "action_clarify"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """Buttons for the three likeliest topics."""
+        lost = int(context.tracker.get_slot("lost") or 0) + 1
+        if lost > LOST_BEFORE_HELP:
+            return _way_out(context), {"lost": lost, "asked": None}
+        topics = _likeliest(context)
+        buttons = _choices(context, topics)
+        none = Button(label=context.phrases["clarify.none"], payload="/menu")
+        reply = Reply(language=context.language, text=context.phrases["clarify"], buttons=(*buttons, none))
+        return _offer_if_urgent(context, reply), {"lost": lost, "asked": None}
+
+
+class ActionLost(ReplyAction):
+    """Not understood: say what the bot knows about; the second time search, menu and a person's number."""
+
+    action_name = "action_lost"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """Ask for other words once, then show the way out."""
+        lost = int(context.tracker.get_slot("lost") or 0) + 1
+        if lost >= LOST_BEFORE_HELP:
+            return _offer_if_urgent(context, _way_out(context)), {"lost": lost, "asked": None}
+        buttons = (context.button("menu"), context.button("human"))
+        reply = Reply(language=context.language, text=context.phrases["lost"], buttons=buttons)
+        return _offer_if_urgent(context, reply), {"lost": lost, "asked": None}
+
+
+def _way_out(context: Context) -> Reply:
+    found = store().search(context.text, context.language, limit=CHOICES) if context.text else []
+    return Reply(
+        language=context.language,
+        text=context.phrases["lost.search" if found else "lost.nothing"],
+        contacts_heading=context.phrases["label.who_helps"],
+        contacts=tuple(
+            contact_card(context, answers.contact(context.content, name, context.language, now=context.now))
+            for name in GENERAL_HELP
+        ),
+        buttons=(*_choices(context, found), context.button("menu"), context.button("human")),
+    )
+
+
+def _likeliest(context: Context) -> list[str]:
+    ranking = context.tracker.latest_message.get("intent_ranking") or []
+    names = [str(entry["name"]) for entry in ranking]
+    return [name for name in names if name in context.content.topics][:CHOICES]
+
+
+def _choices(context: Context, topics: list[str]) -> tuple[Button, ...]:
+    return tuple(
+        Button(label=choice.label, payload=f"/{choice.topic}")
+        for choice in answers.choices(context.content, topics, context.language)
+    )
+
+
+def _offer_if_urgent(context: Context, reply: Reply) -> Reply:
+    urgency = context.tracker.latest_message.get("urgency") or {}
+    return with_urgent_offer(context, reply, urgency["label"]) if urgency else reply

@@ -1,0 +1,99 @@
+"""What an action knows when it runs: the tracker, the content, the language and the moment; and the base class of all actions."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.reply import Button, Reply
+from knowledge.files import Content, load
+from knowledge.store import ContentStore, in_memory
+
+DEFAULT_LANGUAGE = "en"
+
+_store: ContentStore | None = None
+
+
+def use_store(store: ContentStore) -> None:
+    """Let the actions of this process read from the service's store; without it they read the content files."""
+    global _store
+    _store = store
+
+
+def store() -> ContentStore:
+    """The content that the actions answer from."""
+    global _store
+    if _store is None:
+        _store = in_memory(load()[0])
+    return _store
+
+
+@dataclass(frozen=True)
+class Context:
+    """One turn, as an action sees it."""
+
+    tracker: Tracker
+    content: Content
+    language: str
+    now: datetime
+
+    @property
+    def phrases(self) -> Mapping[str, str]:
+        """The bot's own sentences in the language of the conversation."""
+        return self.content.phrases[self.language].phrases
+
+    @property
+    def topic(self) -> str | None:
+        """The topic that was answered last."""
+        topic = self.tracker.get_slot("topic")
+        return topic if topic in self.content.topics else None
+
+    @property
+    def text(self) -> str:
+        """What the person wrote; empty for a button."""
+        text = str(self.tracker.latest_message.get("text") or "")
+        return "" if text.startswith("/") else text
+
+    def entity(self, name: str) -> str | None:
+        """The value of an entity of this message, or None."""
+        return next((str(value) for value in self.tracker.get_latest_entity_values(name)), None)
+
+    def button(self, key: str, payload: str | None = None) -> Button:
+        """A button with the label `button.<key>` that sends the intent `key`, or another payload."""
+        return Button(label=self.phrases[f"button.{key}"], payload=payload or f"/{key}")
+
+
+class ReplyAction(Action):  # type: ignore[misc]
+    """An action that says one thing. `name()` is what the domain calls it."""
+
+    action_name: str
+
+    def name(self) -> str:
+        """The name in the domain."""
+        return self.action_name
+
+    @abstractmethod
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """What to say, and the slots to set."""
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> list[EventType]:
+        """Say the reply: the text for plain consoles, the whole of it as data for our channels."""
+        reply, slots = self.reply(context_of(tracker))
+        dispatcher.utter_message(text=reply.text, json_message=reply.model_dump(mode="json"))
+        return [SlotSet(name, value) for name, value in slots.items()]
+
+
+def context_of(tracker: Tracker, *, now: datetime | None = None) -> Context:
+    """The context of the tracker's latest message."""
+    content = store().current().content
+    language = tracker.get_slot("language")
+    if language not in content.phrases:
+        language = DEFAULT_LANGUAGE
+    return Context(tracker, content, language, now or datetime.now(UTC))

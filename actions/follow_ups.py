@@ -1,0 +1,119 @@
+"""Follow-ups on the topic answered last: more about it, who can help, the source, the government's plans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions.answer import contact_card, sources
+from actions.context import Context, ReplyAction
+from actions.menu import menu
+from actions.reply import ListKind, Reply, Section
+from knowledge import answers
+from knowledge.answers import Answer
+
+
+class FollowUp(ReplyAction):
+    """Something more about the last topic; without one the menu."""
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """Look the last topic up and show the part that was asked for."""
+        if context.topic is None:
+            return menu(context, text=context.phrases["follow_up.nothing"]), {"lost": 0}
+        answer = answers.answer(context.content, context.topic, context.language, now=context.now)
+        return self.part(context, answer), {"lost": 0}
+
+    def part(self, context: Context, answer: Answer) -> Reply:
+        """The part of the answer that this action shows."""
+        raise NotImplementedError
+
+
+class ActionMore(FollowUp):
+    """Details and exceptions."""
+
+    action_name = "action_more"
+
+    def part(self, context: Context, answer: Answer) -> Reply:
+        """What did not fit the first screen."""
+        phrases = context.phrases
+        parts = ((phrases["label.details"], answer.details), (phrases["label.exceptions"], answer.exceptions))
+        sections = tuple(Section(heading=h, kind=ListKind.BULLETS, items=items) for h, items in parts if items)
+        if not sections:
+            return _who_helps(context, answer, text=phrases["more.nothing"])
+        return Reply(
+            language=context.language,
+            topic=answer.topic,
+            title=answer.title,
+            text="",
+            warnings=answer.warnings,
+            sections=sections,
+            sources_heading=phrases["label.sources"],
+            sources=sources(context, answer),
+            buttons=(context.button("who_helps"), context.button("menu")),
+        )
+
+
+class ActionWhoHelps(FollowUp):
+    """Everybody who helps with the topic."""
+
+    action_name = "action_who_helps"
+
+    def part(self, context: Context, answer: Answer) -> Reply:
+        """All contacts, not only the first."""
+        return _who_helps(context, answer, text="")
+
+
+class ActionSources(FollowUp):
+    """Where the answer comes from."""
+
+    action_name = "action_sources"
+
+    def part(self, context: Context, answer: Answer) -> Reply:
+        """The sources, unfolded, and who has read the text."""
+        return Reply(
+            language=context.language,
+            topic=answer.topic,
+            title=answer.title,
+            text=context.phrases[f"review.{answer.review}"],
+            warnings=answer.warnings,
+            sources_heading=context.phrases["label.sources"],
+            sources=sources(context, answer),
+            buttons=(context.button("who_helps"), context.button("menu")),
+        )
+
+
+class ActionMeasures(FollowUp):
+    """What the government promised about the topic."""
+
+    action_name = "action_measures"
+
+    def part(self, context: Context, answer: Answer) -> Reply:
+        """Each measure that bears on the topic: what was promised in 2022 and how it stands."""
+        phrases = context.phrases
+        sections = tuple(
+            Section(
+                heading=measure.title,
+                kind=ListKind.BULLETS,
+                items=(f"{phrases['label.promised']}: {measure.promised}", f"{phrases['label.now']}: {measure.now}"),
+            )
+            for measure in answer.measures
+        )
+        return Reply(
+            language=context.language,
+            topic=answer.topic,
+            title=phrases["label.measures"],
+            text=phrases["measures.intro"] if sections else phrases["more.nothing"],
+            sections=sections,
+            buttons=(context.button("who_helps"), context.button("menu")),
+        )
+
+
+def _who_helps(context: Context, answer: Answer, *, text: str) -> Reply:
+    return Reply(
+        language=context.language,
+        topic=answer.topic,
+        title=answer.title,
+        text=text,
+        contacts_heading=context.phrases["label.who_helps"],
+        contacts=tuple(contact_card(context, contact) for contact in answer.contacts),
+        buttons=(context.button("sources"), context.button("menu")),
+    )

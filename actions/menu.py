@@ -1,0 +1,110 @@
+"""The way in without typing: greeting, menu, areas; and "yes", "no" and "a person, please"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions.answer import contact_card
+from actions.context import Context, ReplyAction
+from actions.data import delete_my_data
+from actions.language import language_buttons
+from actions.reply import Button, Reply
+from knowledge import answers
+
+# Who answers the telephone for people who do not want a robot: general help first, then the law, then danger.
+PEOPLE = ("fairwork", "workinnl", "juridisch_loket", "emergency_112")
+URGENT_AREA = "urgent"
+
+
+class ActionGreet(ReplyAction):
+    """The first words: that this is a robot, what it can do, that a person can be reached, and the languages."""
+
+    action_name = "action_greet"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """The long greeting once, a short one after that."""
+        greeted = any(event.get("name") == self.action_name for event in context.tracker.events)
+        text = context.phrases["greet.short" if greeted else "greet"]
+        buttons = (context.button("menu"), context.button("human"), *language_buttons(context))
+        return Reply(language=context.language, text=text, buttons=buttons), {"lost": 0}
+
+
+class ActionMenu(ReplyAction):
+    """The areas as buttons."""
+
+    action_name = "action_menu"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """Everything that the bot knows, by area."""
+        return menu(context, text=context.phrases["menu"]), {"lost": 0, "asked": None}
+
+
+class ActionArea(ReplyAction):
+    """The topics of one area as buttons."""
+
+    action_name = "action_area"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """The topics in the order of their files; the menu for an area that there is not."""
+        area = context.entity("area")
+        areas = context.content.phrases[context.language].areas
+        if area not in areas:
+            return menu(context, text=context.phrases["menu"]), {"lost": 0, "asked": None}
+        topics = [topic.topic for topic in context.content.topics.values() if topic.area == area]
+        buttons = [
+            Button(label=choice.label, payload=f"/{choice.topic}")
+            for choice in answers.choices(context.content, topics, context.language)
+        ]
+        text = context.phrases["menu.area"].format(area=areas[area])
+        reply = Reply(language=context.language, text=text, buttons=(*buttons, context.button("menu")))
+        return reply, {"lost": 0, "asked": None}
+
+
+class ActionHuman(ReplyAction):
+    """Where a person answers, and who is there now."""
+
+    action_name = "action_human"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """Numbers of people, those that are open now first."""
+        contacts = [answers.contact(context.content, name, context.language, now=context.now) for name in PEOPLE]
+        contacts.sort(key=lambda contact: contact.is_open is False)
+        reply = Reply(
+            language=context.language,
+            text=context.phrases["human"],
+            contacts_heading=context.phrases["label.who_helps"],
+            contacts=tuple(contact_card(context, contact) for contact in contacts),
+            buttons=(context.button("menu"),),
+        )
+        return reply, {"lost": 0, "asked": None}
+
+
+class ActionAffirm(ReplyAction):
+    """ "Yes": to the question that was put last, or just so."""
+
+    action_name = "action_affirm"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """Carry out what "yes" was said to."""
+        if context.tracker.get_slot("asked") == "delete":
+            return delete_my_data(context), {"asked": None}
+        return menu(context, text=context.phrases["affirm"]), {"lost": 0, "asked": None}
+
+
+class ActionDeny(ReplyAction):
+    """ "No": to the question that was put last, or to what the bot understood."""
+
+    action_name = "action_deny"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """Leave things as they are and offer the menu."""
+        asked = context.tracker.get_slot("asked")
+        text = context.phrases["delete.kept" if asked == "delete" else "deny"]
+        return menu(context, text=text), {"lost": 0, "asked": None}
+
+
+def menu(context: Context, *, text: str) -> Reply:
+    """A sentence and the areas as buttons."""
+    areas = context.content.phrases[context.language].areas
+    buttons = [Button(label=label, payload=f'/area{{"area":"{area}"}}') for area, label in areas.items()]
+    return Reply(language=context.language, text=text, buttons=(*buttons, context.button("human")))

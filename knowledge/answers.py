@@ -1,0 +1,234 @@
+"""Answers: the words of one topic in one language, filled in for one day, with contacts, sources and doubts.
+
+The result is data; how a channel shows it is the channel's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from opening_hours import OpeningHours
+
+from knowledge import formats
+from knowledge.files import PLACEHOLDER, Content
+from knowledge.schema import Organisation, ParameterKind, Review, Words
+
+_AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+ORGANISATION_FIELDS = ("name", "phone", "phone_from_abroad", "whatsapp", "email", "url")
+
+
+@dataclass(frozen=True)
+class Contact:
+    """An organisation as a person sees it; `is_open` is None where the hours are not known."""
+
+    id: str
+    name: str
+    what_for: str
+    phone: str | None
+    phone_from_abroad: str | None
+    whatsapp: str | None
+    email: str | None
+    url: str | None
+    hours: str | None
+    is_open: bool | None
+    is_free: bool
+    is_anonymous: bool
+    languages: tuple[str, ...]
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A source as a person sees it: title, address and the day it was last checked, written out."""
+
+    title: str
+    url: str | None
+    checked: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A topic to go to, under its short name."""
+
+    topic: str
+    label: str
+
+
+@dataclass(frozen=True)
+class MeasureNote:
+    """What the government promised on a subject and how it stands."""
+
+    id: str
+    title: str
+    promised: str
+    now: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer, ready to be rendered; `warnings` are sentences that have to stand with the short answer."""
+
+    topic: str
+    language: str
+    title: str
+    short: str
+    steps: tuple[str, ...]
+    details: tuple[str, ...]
+    exceptions: tuple[str, ...]
+    contacts: tuple[Contact, ...]
+    references: tuple[Reference, ...]
+    related: tuple[Choice, ...]
+    measures: tuple[MeasureNote, ...]
+    warnings: tuple[str, ...]
+    review: Review
+
+
+class UnknownTopicError(LookupError):
+    """No answer under this id in this language."""
+
+    def __init__(self, topic: str, language: str) -> None:
+        super().__init__(f"no answer for topic {topic!r} in {language!r}")
+
+
+def answer(content: Content, topic_id: str, language: str, *, now: datetime, on: date | None = None) -> Answer:
+    """The answer to `topic_id` in `language`.
+
+    Args:
+        now: the moment, for opening hours and for facts that have grown stale.
+        on: the day whose amounts are asked for; today where None.
+
+    Raises:
+        UnknownTopicError: there is no such topic, or not in this language.
+    """
+    topic = content.topics.get(topic_id)
+    words = content.words.get((topic_id, language))
+    if topic is None or words is None:
+        raise UnknownTopicError(topic_id, language)
+    day = on or now.date()
+    phrases = content.phrases[language].phrases
+    filled = _Filler(content, language, day)
+    texts = filled.words(words)
+    warnings = []
+    if topic.valid_to is not None and day > topic.valid_to:
+        warnings.append(phrases["warning.expired"].format(date=formats.long_date(topic.valid_to, language)))
+    if filled.missing:
+        warnings.append(phrases["warning.amount_unknown"])
+    if filled.doubtful:
+        warnings.append(phrases["warning.amount_unverified"])
+    oldest = min(content.sources[source].checked for source in topic.sources)
+    if now.date() > oldest + timedelta(days=topic.check_after_days):
+        warnings.append(phrases["warning.stale"].format(date=formats.long_date(oldest, language)))
+    return Answer(
+        topic=topic_id,
+        language=language,
+        title=texts.title,
+        short=texts.short,
+        steps=texts.steps,
+        details=texts.details,
+        exceptions=texts.exceptions,
+        contacts=tuple(contact(content, organisation, language, now=now) for organisation in topic.who_helps),
+        references=tuple(reference(content, source, language) for source in topic.sources),
+        related=choices(content, topic.related, language),
+        measures=tuple(
+            measure(content, key, language) for key, entry in content.measures.items() if topic_id in entry.topics
+        ),
+        warnings=tuple(warnings),
+        review=words.review,
+    )
+
+
+def contact(content: Content, organisation_id: str, language: str, *, now: datetime) -> Contact:
+    """One organisation in the words of `language`, with whether it is open at `now`."""
+    facts = content.organisations[organisation_id]
+    words = content.organisation_words[organisation_id, language]
+    return Contact(
+        id=organisation_id,
+        name=words.name or facts.name,
+        what_for=words.what_for,
+        phone=facts.phone,
+        phone_from_abroad=facts.phone_from_abroad,
+        whatsapp=facts.whatsapp,
+        email=facts.email,
+        url=facts.url,
+        hours=words.hours,
+        is_open=is_open(facts, now=now),
+        is_free=facts.cost == "free",
+        is_anonymous=facts.anonymous == "yes",
+        languages=tuple(formats.language_name(code, language) for code in facts.languages),
+        note=words.note,
+    )
+
+
+def is_open(organisation: Organisation, *, now: datetime) -> bool | None:
+    """Whether somebody answers at `now` by Dutch time and holidays; None where the hours are not known."""
+    if organisation.opening_hours is None:
+        return None
+    hours = OpeningHours(organisation.opening_hours, timezone=_AMSTERDAM, country="NL")
+    return hours.is_open(now.astimezone(_AMSTERDAM))
+
+
+def reference(content: Content, source_id: str, language: str) -> Reference:
+    """A source with its date written out."""
+    source = content.sources[source_id]
+    return Reference(source.title, source.url, formats.long_date(source.checked, language))
+
+
+def choices(content: Content, topics: tuple[str, ...] | list[str], language: str) -> tuple[Choice, ...]:
+    """The topics as things to choose from, those that have an answer in `language`."""
+    return tuple(
+        Choice(topic, content.words[topic, language].button) for topic in topics if (topic, language) in content.words
+    )
+
+
+def measure(content: Content, measure_id: str, language: str) -> MeasureNote:
+    """A government measure in the words of `language`."""
+    words = content.measure_words[measure_id, language]
+    return MeasureNote(measure_id, words.title, words.promised, words.now)
+
+
+class _Filler:
+    """Fills placeholders for one language and day and remembers which values were missing or unverified."""
+
+    def __init__(self, content: Content, language: str, day: date) -> None:
+        self._content = content
+        self._language = language
+        self._day = day
+        self._phrases: Mapping[str, str] = content.phrases[language].phrases
+        self.missing = False
+        self.doubtful = False
+
+    def words(self, words: Words) -> Words:
+        return words.model_copy(
+            update={
+                "title": self.text(words.title),
+                "short": self.text(words.short),
+                "steps": tuple(map(self.text, words.steps)),
+                "details": tuple(map(self.text, words.details)),
+                "exceptions": tuple(map(self.text, words.exceptions)),
+            }
+        )
+
+    def text(self, text: str) -> str:
+        return PLACEHOLDER.sub(lambda match: self._value(match[1]), text)
+
+    def _value(self, name: str) -> str:
+        if name.startswith("org."):
+            _, organisation, field = name.split(".")
+            return str(getattr(self._content.organisations[organisation], field))
+        parameter = self._content.parameters[name]
+        value = parameter.on(self._day)
+        if value is None:
+            self.missing = True
+            return self._phrases["value.unknown"]
+        if not value.verified:
+            self.doubtful = True
+        written = formats.value(ParameterKind(parameter.kind), value.value, self._language)
+        return self._phrases["value.at_least"].format(value=written) if value.at_least else written
+
+
+def fill(content: Content, text: str, language: str, *, on: date) -> str:
+    """Any text with placeholders, filled in for a day."""
+    return _Filler(content, language, on).text(text)

@@ -1,0 +1,308 @@
+"""Reads the content folder into one immutable `Content` and collects every fault with file, line and remedy.
+
+What a single file may say is `knowledge.schema`; rules between files are `knowledge.check`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from knowledge.schema import (
+    Desk,
+    Measure,
+    MeasureWords,
+    Organisation,
+    OrganisationWords,
+    Parameter,
+    Review,
+    Source,
+    Strict,
+    Text,
+    Topic,
+    Words,
+)
+
+CONTENT_FOLDER = Path(__file__).parent
+PLACEHOLDER = re.compile(r"\{([a-z0-9_]+(?:\.[a-z0-9_]+)+)\}")
+SECTIONS = ("steps", "details", "exceptions")
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Phrases(Strict):
+    """What the bot itself says in one language: `phrases/<lang>.yml`. The file makes the language."""
+
+    review: Review
+    name: Text
+    direction: Literal["ltr", "rtl"] = "ltr"
+    areas: dict[str, Text]
+    phrases: dict[str, Text]
+
+
+class UrgencyPatterns(Strict):
+    """Phrases of one language that tell an urgent message, and those that take it back: `urgency/<lang>.yml`."""
+
+    certain: dict[str, tuple[Text, ...]]
+    possible: dict[str, tuple[Text, ...]]
+    not_now: tuple[Text, ...] = ()
+
+
+class OrganisationsFile(Strict):
+    """`organisations.<lang>.yml`."""
+
+    review: Review
+    organisations: dict[str, OrganisationWords]
+
+
+class MeasuresFile(Strict):
+    """`measures.<lang>.yml`."""
+
+    review: Review
+    measures: dict[str, MeasureWords]
+
+
+class PostcodeRegion(Strict):
+    """The main town of a two-digit postcode area and its position: near enough to rank desks by distance."""
+
+    place: Text
+    lat: float = Field(ge=50.5, le=53.7)
+    lon: float = Field(ge=3.2, le=7.3)
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """Something wrong in a content file: where it stands, what it is and what to do.
+
+    `severity` is `error` (the content is not served) or `warning` (it is, and an editor should look).
+    """
+
+    file: str
+    line: int
+    key: str
+    message: str
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.severity}: {self.key}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Content:
+    """All content of one folder, as it stands in the files."""
+
+    topics: Mapping[str, Topic]
+    words: Mapping[tuple[str, str], Words]
+    parameters: Mapping[str, Parameter]
+    organisations: Mapping[str, Organisation]
+    organisation_words: Mapping[tuple[str, str], OrganisationWords]
+    measures: Mapping[str, Measure]
+    measure_words: Mapping[tuple[str, str], MeasureWords]
+    sources: Mapping[str, Source]
+    desks: tuple[Desk, ...]
+    postcode_regions: Mapping[str, PostcodeRegion]
+    phrases: Mapping[str, Phrases]
+    urgency: Mapping[str, UrgencyPatterns]
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes of the languages that have a phrases file, in alphabetical order."""
+        return tuple(sorted(self.phrases))
+
+
+def placeholders(*texts: str) -> set[str]:
+    """The ids that the texts name in curly brackets, such as `minimum_wage.hourly_21`."""
+    return {name for text in texts for name in PLACEHOLDER.findall(text)}
+
+
+def load(folder: Path = CONTENT_FOLDER) -> tuple[Content, list[Fault]]:
+    """Read every content file below `folder`.
+
+    Returns:
+        The content of all files that could be read, and the faults of those that could not, in file order.
+    """
+    reader = _Reader(folder)
+    content = Content(
+        topics={topic.topic: topic for topic in reader.topics()},
+        words=dict(reader.words()),
+        parameters=dict(reader.parameters()),
+        organisations=reader.mapping("organisations.yml", Organisation),
+        organisation_words=dict(reader.by_language("organisations", OrganisationsFile)),
+        measures=reader.mapping("measures.yml", Measure, under="measures"),
+        measure_words=dict(reader.by_language("measures", MeasuresFile)),
+        sources=reader.mapping("sources.yml", Source),
+        desks=tuple(reader.sequence("rni_desks.yml", Desk, under="desks")),
+        postcode_regions=reader.mapping("postcode_regions.yml", PostcodeRegion),
+        phrases=dict(reader.per_language_file("phrases", Phrases)),
+        urgency=dict(reader.per_language_file("urgency", UrgencyPatterns)),
+    )
+    return content, sorted(reader.faults)
+
+
+class _Reader:
+    """Reads files one by one and keeps the faults, so that one report names them all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.faults: list[Fault] = []
+
+    def topics(self) -> Iterator[Topic]:
+        for path in sorted(self.folder.glob("topics/*/*.yml")):
+            topic = self._model(path, Topic)
+            if topic is None:
+                continue
+            expected = f"{path.parent.name}.{path.stem}"
+            if topic.topic != expected:
+                self._fault(path, ("topic",), f"is {topic.topic!r}, but the file's place makes it {expected!r}")
+            yield topic
+
+    def words(self) -> Iterator[tuple[tuple[str, str], Words]]:
+        for path in sorted(self.folder.glob("topics/*/*.md")):
+            name, _, language = path.stem.partition(".")
+            try:
+                fields = parse_markdown(path.read_text("utf-8"))
+            except ValueError as error:
+                self.faults.append(Fault(self._name(path), 1, "file", str(error)))
+                continue
+            try:
+                yield (f"{path.parent.name}.{name}", language), Words.model_validate(fields)
+            except ValidationError as error:
+                for fault in error.errors():
+                    key = ".".join(str(part) for part in fault["loc"])
+                    self.faults.append(Fault(self._name(path), 1, key, fault["msg"]))
+
+    def parameters(self) -> Iterator[tuple[str, Parameter]]:
+        seen: dict[str, Path] = {}
+        for path in sorted(self.folder.glob("parameters/*.yml")):
+            for key, parameter in self.mapping(path.relative_to(self.folder), Parameter).items():
+                if key in seen:
+                    self._fault(path, (key,), f"stands in {seen[key].name} already: keep one of the two")
+                seen[key] = path
+                yield key, parameter
+
+    def by_language(self, stem: str, model: type[Any]) -> Iterator[tuple[tuple[str, str], Any]]:
+        """Entries of `<stem>.<lang>.yml`, keyed by id and language."""
+        for path in sorted(self.folder.glob(f"{stem}.*.yml")):
+            language = path.name.split(".")[1]
+            file = self._model(path, model)
+            if file is not None:
+                for key, entry in getattr(file, stem).items():
+                    yield (key, language), entry
+
+    def per_language_file(self, subfolder: str, model: type[_Model]) -> Iterator[tuple[str, _Model]]:
+        for path in sorted(self.folder.glob(f"{subfolder}/*.yml")):
+            entry = self._model(path, model)
+            if entry is not None:
+                yield path.stem, entry
+
+    def mapping(self, name: str | Path, model: type[_Model], *, under: str | None = None) -> dict[str, _Model]:
+        path = self.folder / name
+        data = self._yaml(path)
+        entries = data.get(under, {}) if under else data
+        found = {key: self._validate(path, model, value, (under, key)) for key, value in entries.items()}
+        return {str(key): value for key, value in found.items() if value is not None}
+
+    def sequence(self, name: str, model: type[_Model], *, under: str) -> Iterator[_Model]:
+        path = self.folder / name
+        for number, value in enumerate(self._yaml(path).get(under, [])):
+            entry = self._validate(path, model, value, (under, number))
+            if entry is not None:
+                yield entry
+
+    def _model(self, path: Path, model: type[_Model]) -> _Model | None:
+        return self._validate(path, model, self._yaml(path), ())
+
+    def _validate(
+        self, path: Path, model: type[_Model], value: object, under: tuple[str | int | None, ...]
+    ) -> _Model | None:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            for fault in error.errors():
+                location = tuple(part for part in (*under, *fault["loc"]) if part is not None)
+                self._fault(path, location, fault["msg"])
+            return None
+
+    def _yaml(self, path: Path) -> dict[str, Any]:
+        if not path.exists():
+            self.faults.append(Fault(self._name(path), 1, "file", "is missing: every content folder needs it"))
+            return {}
+        try:
+            data = yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506 (a safe loader, in C)
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            self.faults.append(Fault(self._name(path), line, "file", f"is not YAML: {error.problem}"))
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def _fault(self, path: Path, location: tuple[str | int, ...], message: str) -> None:
+        key = ".".join(str(part) for part in location) or "file"
+        self.faults.append(Fault(self._name(path), line_of(path, location), key, message))
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+
+def line_of(path: Path, location: tuple[str | int, ...]) -> int:
+    """The line (from 1) on which the YAML value at `location` starts; that of its nearest parent where it is missing."""
+    node = yaml.compose(path.read_text("utf-8"), Loader=_Loader)
+    line = 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            child = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if child is None:
+                break
+            line, node = child[0].start_mark.line + 1, child[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def parse_markdown(text: str) -> dict[str, Any]:
+    """Take an answer file apart into the fields of `Words`.
+
+    Args:
+        text: front matter between `---` lines, `# title`, the short answer, then `## steps|details|exceptions` as lists.
+
+    Raises:
+        ValueError: the text has no front matter, no title, or a section that is none of the three.
+    """
+    match = re.match(r"\A---\n(.*?)\n---\n(.*)\Z", text, re.DOTALL)
+    if match is None:
+        raise ValueError("has no front matter: start the file with ---, review: and button:, and --- again")
+    front = yaml.load(match[1], Loader=_Loader) or {}  # noqa: S506 (a safe loader, in C)
+    head, *sections = re.split(r"^## +", match[2], flags=re.MULTILINE)
+    title = re.match(r"\s*# +(.+)\n", head)
+    if title is None:
+        raise ValueError("has no title: the first line after the front matter is '# title'")
+    fields: dict[str, Any] = {**front, "title": title[1].strip(), "short": head[title.end() :].strip()}
+    for section in sections:
+        name, _, body = section.partition("\n")
+        if name.strip() not in SECTIONS:
+            raise ValueError(f"has a section '## {name.strip()}': only {', '.join(SECTIONS)} are shown")
+        fields[name.strip()] = tuple(_list_items(body))
+    return fields
+
+
+def _list_items(body: str) -> Iterator[str]:
+    item: list[str] = []
+    for line in body.splitlines():
+        start = re.match(r"\s*(?:[-*]|\d+\.)\s+(.*)", line)
+        if start:
+            if item:
+                yield " ".join(item)
+            item = [start[1].strip()]
+        elif line.strip():
+            item.append(line.strip())
+    if item:
+        yield " ".join(item)

@@ -1,0 +1,175 @@
+"""Hashed, weighted n-grams and the calibrated linear model over them: what the topic, urgency and language models share.
+
+Hashing needs no vocabulary, so the size of a model does not grow with the number of languages. Weights are stored as 16-bit
+floats in a NumPy archive without pickled objects: a model file cannot carry code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_matrix, diags, hstack
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.model_selection import StratifiedKFold
+from sklearn.preprocessing import normalize
+from sklearn.svm import LinearSVC
+
+from knowledge.search import fold
+
+FORMAT = 1
+Floats = NDArray[np.float32]
+
+
+class ModelFileError(ValueError):
+    """A model file is missing, of another format, or not whole: train again with `wegwijs train`."""
+
+
+@dataclass(frozen=True)
+class NgramSpace:
+    """Which n-grams are taken and into how many features (powers of two) they are hashed."""
+
+    characters: tuple[int, int] = (1, 5)
+    words: tuple[int, int] = (1, 2)
+    character_bits: int = 17
+    word_bits: int = 16
+
+    def counts(self, texts: Sequence[str]) -> csr_matrix:
+        """One row a text: sublinear n-gram counts, characters before words, not yet weighted."""
+        folded = [fold(text) for text in texts]
+        characters = self._hashing("char_wb", self.characters, self.character_bits).transform(folded)
+        words = self._hashing("word", self.words, self.word_bits).transform(folded)
+        matrix = hstack([characters, words], format="csr", dtype=np.float32)
+        matrix.data = 1 + np.log(matrix.data)
+        return matrix
+
+    @staticmethod
+    def _hashing(analyzer: str, ngrams: tuple[int, int], bits: int) -> HashingVectorizer:
+        return HashingVectorizer(
+            analyzer=analyzer,
+            ngram_range=ngrams,
+            n_features=2**bits,
+            norm=None,
+            alternate_sign=False,
+            lowercase=False,
+            token_pattern=r"(?u)\b\w+\b",
+            dtype=np.float32,
+        )
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """One linear separator a label with calibrated probabilities.
+
+    Attributes:
+        labels: what is told apart, in the order of the columns.
+        idf: inverse document frequency of each feature, shape (features,).
+        weights: shape (features, labels).
+        bias: shape (labels,).
+        temperature: the scores are divided by it before the softmax; fitted on scores of texts held out in turn.
+    """
+
+    space: NgramSpace
+    labels: tuple[str, ...]
+    idf: Floats
+    weights: Floats
+    bias: Floats
+    temperature: float
+
+    @classmethod
+    def train(
+        cls, texts: Sequence[str], labels: Sequence[str], *, space: NgramSpace, penalty: float = 1.0, folds: int = 3
+    ) -> LinearModel:
+        """Fit on texts with one label each.
+
+        Args:
+            penalty: the `C` of the support vector machine: larger fits the examples closer.
+            folds: parts of the data that are held out in turn to fit the temperature.
+        """
+        counts = space.counts(texts)
+        known = np.asarray(labels)
+        names = tuple(sorted(set(labels)))
+        held_out = np.zeros((len(texts), len(names)), np.float32)
+        for train, test in StratifiedKFold(folds, shuffle=True, random_state=0).split(counts, known):
+            held_out[test] = _fit(counts[train], known[train], space, names, penalty).scores(counts[test])
+        truth = np.searchsorted(np.asarray(names), known)
+        fitted = minimize_scalar(
+            lambda log_t: _cross_entropy(held_out / np.exp(log_t), truth), bounds=(-4.0, 2.0), method="bounded"
+        )
+        model = _fit(counts, known, space, names, penalty)
+        return LinearModel(space, names, model.idf, model.weights, model.bias, float(np.exp(fitted.x)))
+
+    def scores(self, counts: csr_matrix) -> Floats:
+        """Raw scores of rows from `NgramSpace.counts`, shape (rows, labels)."""
+        weighted = normalize(counts @ diags(self.idf, dtype=np.float32))
+        return np.asarray(weighted @ self.weights + self.bias, np.float32)
+
+    def probabilities(self, texts: Sequence[str]) -> Floats:
+        """Calibrated probabilities, shape (texts, labels)."""
+        return softmax(self.scores(self.space.counts(texts)) / self.temperature)
+
+    def save(self, path: Path) -> None:
+        """Write one file (NumPy archive, compressed); the suffix is `.npz`."""
+        np.savez_compressed(
+            path,
+            format=FORMAT,
+            labels=np.asarray(self.labels),
+            space=np.asarray([*self.space.characters, *self.space.words, self.space.character_bits, self.space.word_bits]),
+            idf=self.idf.astype(np.float16),
+            weights=self.weights.astype(np.float16),
+            bias=self.bias,
+            temperature=self.temperature,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> LinearModel:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelFileError: the file is missing, damaged or of another format.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                found = int(data["format"])
+                if found != FORMAT:
+                    raise ModelFileError(f"{path.name} has format {found}, this version reads {FORMAT}: train again")
+                c1, c2, w1, w2, character_bits, word_bits = (int(n) for n in data["space"])
+                return cls(
+                    space=NgramSpace((c1, c2), (w1, w2), character_bits, word_bits),
+                    labels=tuple(str(label) for label in data["labels"]),
+                    idf=data["idf"].astype(np.float32),
+                    weights=data["weights"].astype(np.float32),
+                    bias=data["bias"],
+                    temperature=float(data["temperature"]),
+                )
+        except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+            raise ModelFileError(f"{path.name} cannot be read as a model ({error}): train again") from error
+
+
+def softmax(scores: Floats) -> Floats:
+    """Probabilities along the last axis."""
+    shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), np.float32)
+
+
+def _fit(
+    counts: csr_matrix, labels: NDArray[np.str_], space: NgramSpace, names: tuple[str, ...], penalty: float
+) -> LinearModel:
+    seen = np.asarray((counts > 0).sum(axis=0)).ravel()
+    idf = (np.log((1 + counts.shape[0]) / (1 + seen)) + 1).astype(np.float32)
+    machine = LinearSVC(C=penalty, random_state=0)
+    machine.fit(normalize(counts @ diags(idf, dtype=np.float32)), labels)
+    weights, bias = machine.coef_.T.astype(np.float32), machine.intercept_.astype(np.float32)
+    if len(names) == 2:
+        # The machine keeps one separator for two labels; two columns make it look like any other model.
+        weights, bias = np.hstack([-weights, weights]), np.concatenate([-bias, bias])
+    return LinearModel(space, names, idf, np.ascontiguousarray(weights), bias, 1.0)
+
+
+def _cross_entropy(scores: Floats, truth: NDArray[np.intp]) -> float:
+    return float(-np.log(softmax(scores)[np.arange(len(truth)), truth] + 1e-12).mean())
