@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, format_percent
 from babel.units import format_unit
@@ -29,14 +29,18 @@ def percentage(percent: Decimal, language: str) -> str:
     return format_percent(percent / 100, locale=language, decimal_quantization=False)
 
 
-def value(kind: ParameterKind, raw: Decimal | date, language: str) -> str:
+def value(kind: ParameterKind, raw: Decimal | date | str, language: str) -> str:
     """A parameter's value by its kind."""
     if isinstance(raw, date):
-        return long_date(raw, language)
+        return long_date(raw, language) if kind is ParameterKind.DATE else format_skeleton("yMMMM", raw, locale=language)
+    if isinstance(raw, str):
+        return raw
     if kind is ParameterKind.MONEY:
         return amount(raw, language)
     if kind is ParameterKind.PERCENT:
         return percentage(raw, language)
+    if kind is ParameterKind.YEAR:
+        return str(raw)
     return format_decimal(raw, locale=language, decimal_quantization=False)
 
 

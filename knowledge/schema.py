@@ -106,12 +106,26 @@ class ParameterKind(StrEnum):
     PERCENT = "percent"
     NUMBER = "number"
     DATE = "date"
+    TEXT = "text"
+    YEAR = "year"
+    MONTH = "month"
+
+
+_VALUE_TYPES: dict[ParameterKind, type] = {
+    ParameterKind.MONEY: Decimal,
+    ParameterKind.PERCENT: Decimal,
+    ParameterKind.NUMBER: Decimal,
+    ParameterKind.YEAR: Decimal,
+    ParameterKind.DATE: date,
+    ParameterKind.MONTH: date,
+    ParameterKind.TEXT: str,
+}
 
 
 class ParameterValue(Strict):
     """A value and the days on which it holds; an open end means always, or until further notice."""
 
-    value: Decimal | date
+    value: date | Decimal | str
     valid_from: date | None = None
     valid_to: date | None = None
     at_least: bool = False
@@ -136,8 +150,9 @@ class Parameter(Strict):
         for earlier, later in zip(self.values, self.values[1:], strict=False):
             if earlier.valid_to is None or later.valid_from is None or earlier.valid_to >= later.valid_from:
                 raise ValueError("values must stand oldest first and not overlap: check valid_from and valid_to")
-        if any(isinstance(v.value, date) != (self.kind is ParameterKind.DATE) for v in self.values):
-            raise ValueError(f"a {self.kind} needs {'dates' if self.kind is ParameterKind.DATE else 'numbers'} as values")
+        expected = _VALUE_TYPES[self.kind]
+        if not all(isinstance(v.value, expected) for v in self.values):
+            raise ValueError(f"a {self.kind} needs values of the type {expected.__name__}")
         return self
 
     def on(self, day: date) -> ParameterValue | None:

@@ -1,0 +1,139 @@
+"""The Rasa agent inside this process: one turn in, replies and new slots out. Loaded behind the running web application.
+
+A conversation is stored as its slots alone: Rasa would otherwise deserialise every event since the beginning on each message,
+and an answer would cost more the longer somebody talks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from rasa.core.agent import Agent
+from rasa.core.channels.channel import OutputChannel, UserMessage
+from rasa.core.tracker_store import TrackerStore
+from rasa.shared.core.constants import ACTION_LISTEN_NAME
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SlotSet
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa_sdk.executor import ActionExecutor
+
+import actions
+from actions.reply import Button, Reply
+from bot.assistant_port import Outcome
+from bot.inbox import Kind, Turn
+
+KEPT_SLOTS = ("language", "topic", "asked", "lost", "greeted")
+
+
+class NoModelError(RuntimeError):
+    """There is no trained model, or it cannot be loaded: train one with `wegwijs train`."""
+
+
+_turn_slots: ContextVar[Mapping[str, Any]] = ContextVar("turn_slots")
+_turn_tracker: ContextVar[list[DialogueStateTracker]] = ContextVar("turn_tracker")
+
+
+class Assistant:
+    """A loaded model that takes turns."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    @classmethod
+    def load(cls, model: Path) -> Assistant:
+        """Load a model file.
+
+        Raises:
+            NoModelError: there is no such file, or it is no whole model.
+        """
+        if not model.is_file():
+            raise NoModelError(f"no model at {model}: run 'wegwijs train'")
+        store = _TurnTrackerStore(Domain.empty())
+        agent = Agent.load(model, action_endpoint=_ActionsHere(), tracker_store=store)
+        if agent.processor is None:
+            raise NoModelError(f"{model} could not be loaded: run 'wegwijs train'")
+        return cls(agent)
+
+    async def parse(self, text: str, *, language: str | None = None, hint: str | None = None) -> dict[str, Any]:
+        """What the model makes of a text, as the conversation would: language, entities, ranking, urgency, decision."""
+        message = UserMessage(text, metadata={"language": language, "hint": hint})
+        return dict(await self._agent.processor.parse_message(message))
+
+    async def respond(self, turn: Turn) -> Outcome:
+        """Take one turn. Says nothing where an action failed; the caller has words for that."""
+        _turn_slots.set(turn.slots)
+        saved: list[DialogueStateTracker] = []
+        _turn_tracker.set(saved)
+        metadata = {"language": turn.slots.get("language") or turn.language, "hint": turn.hint}
+        message = UserMessage(_text_of(turn), _Nowhere(), turn.conversation_id, metadata=metadata)
+        await self._agent.handle_message(message)
+        tracker = saved[-1]
+        language = str(tracker.get_slot("language") or "en")
+        said = [event for event in tracker.events if isinstance(event, BotUttered)]
+        slots = {name: tracker.get_slot(name) for name in KEPT_SLOTS}
+        return Outcome(tuple(_reply(event, language) for event in said), slots)
+
+
+def _text_of(turn: Turn) -> str:
+    if turn.kind is Kind.LOCATION:
+        lat, _, lon = turn.body.partition(",")
+        return f"/location{json.dumps({'latitude': lat, 'longitude': lon})}"
+    if turn.kind is Kind.TEXT:
+        # A typed slash is text, not a button: only channels may send intents.
+        return turn.body.lstrip("/ ") or "?"
+    return turn.body
+
+
+def _reply(event: BotUttered, language: str) -> Reply:
+    data = event.data or {}
+    if data.get("custom"):
+        return Reply.model_validate(data["custom"])
+    buttons = [Button(label=button["title"], payload=button["payload"]) for button in data.get("buttons") or ()]
+    return Reply(language=language, text=event.text or "", buttons=tuple(buttons))
+
+
+class _ActionsHere:
+    """Stands where Rasa expects the address of an action server and runs the actions in this process."""
+
+    url = "in-process"
+    # Rasa then sends the domain only to actions that ask for it; none of ours does.
+    kwargs = {"enable_selective_domain": True}
+
+    def __init__(self) -> None:
+        self._executor = ActionExecutor()
+        for name in actions.__all__:
+            self._executor.register_action(getattr(actions, name))
+
+    async def request(self, *, json: dict[str, Any], **_: Any) -> dict[str, Any] | None:
+        """Run one action call and give back its events and responses."""
+        return await self._executor.run(json)
+
+
+class _Nowhere(OutputChannel):
+    """Rasa sends its messages here; we take them from the tracker instead, as data and all at once."""
+
+    async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
+        """Send nothing."""
+
+
+class _TurnTrackerStore(TrackerStore):
+    """Makes a conversation out of the turn's slots and hands the result back to the turn; stores nothing itself."""
+
+    async def retrieve(self, sender_id: str) -> DialogueStateTracker:
+        """A conversation that is listening, with the slots of the turn."""
+        slots = _turn_slots.get()
+        events: list[Event] = [SlotSet(name, value) for name, value in slots.items()]
+        events.append(ActionExecuted(ACTION_LISTEN_NAME))
+        return DialogueStateTracker.from_events(sender_id, events, self.domain.slots, domain=self.domain)
+
+    async def save(self, tracker: DialogueStateTracker) -> None:
+        """Hand the conversation to the turn."""
+        _turn_tracker.get().append(tracker)
+
+    async def keys(self) -> list[str]:
+        """None: conversations live in the database."""
+        return []

@@ -1,0 +1,79 @@
+"""The tables of the durable way of a message: conversations, the inbox and the outbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from knowledge.database import Base
+
+
+class Conversation(Base):
+    """One person on one channel, known only by a keyed hash of the channel's address."""
+
+    __tablename__ = "conversation"
+    __table_args__ = (UniqueConstraint("channel", "address_hash"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    address_hash: Mapped[str] = mapped_column(String(64))
+    language: Mapped[str | None] = mapped_column(String(8))
+    hint: Mapped[str | None] = mapped_column(String(8))
+    slots: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    created_at: Mapped[datetime]
+    last_message_at: Mapped[datetime]
+    # Which worker is having a turn with this person, and until when that may be believed.
+    claimed_by: Mapped[str | None] = mapped_column(String(32))
+    claimed_until: Mapped[datetime | None]
+
+
+class InboxMessage(Base):
+    """A message that was accepted; kept until it is handled and past that until retention removes it."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "provider_id"),
+        CheckConstraint("kind IN ('text', 'button', 'location')", name="kind"),
+        Index("ix_inbox_unhandled", "conversation_id", "id", sqlite_where=text("handled_at IS NULL"),
+              postgresql_where=text("handled_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    provider_id: Mapped[str] = mapped_column(String(128))
+    kind: Mapped[str] = mapped_column(String(16))
+    body: Mapped[str]
+    received_at: Mapped[datetime]
+    handled_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+
+
+class OutboxMessage(Base):
+    """A reply that was decided, in the order in which it is to be delivered.
+
+    `part` is unique for the message that is answered, so that no answer can be given twice.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (UniqueConstraint("answers", "part"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
+    answers: Mapped[int] = mapped_column(ForeignKey("inbox.id", ondelete="CASCADE"))
+    part: Mapped[str] = mapped_column(String(16))
+    reply: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+    delivered_at: Mapped[datetime | None]
+
+
+class Deletion(Base):
+    """A receipt: that somebody's data was deleted, when and how much; nothing that tells who."""
+
+    __tablename__ = "deletion"
+
+    receipt: Mapped[str] = mapped_column(String(16), primary_key=True)
+    deleted_at: Mapped[datetime]
+    messages: Mapped[int]

@@ -1,0 +1,63 @@
+"""The settings, read once from the environment into one frozen object. The table in docs/settings.md is made from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+class SettingsError(ValueError):
+    """One or more settings are wrong; the message names all of them, a secret never by value."""
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Every field is an environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address that the web application listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the web application listens on; 0 takes a free one.")
+    database_url: str = Field(
+        "sqlite:///var/wegwijs.db", description="SQLite or PostgreSQL (postgresql+psycopg2://…), as SQLAlchemy writes it."
+    )
+    models_folder: Path = Field(Path("models"), description="Folder with the trained models; the newest is served.")
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of the hashes by which people are looked up; made and kept in var/secret_key where empty.",
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        (), description='Other web addresses whose pages may use the chat API, as a JSON list: ["https://example.org"].'
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged, as JSON lines.")
+    content_check_seconds: float = Field(10.0, gt=0, description="How often a running service looks for newer content.")
+    max_text_characters: int = Field(2000, ge=100, description="Longest message that is read.")
+    messages_per_minute: int = Field(30, ge=1, description="Messages that one conversation may send in a minute.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database_url(cls, value: str) -> str:
+        try:
+            backend = make_url(value).get_backend_name()
+        except ArgumentError as error:
+            raise ValueError("is not a database address such as sqlite:///var/wegwijs.db") from error
+        if backend not in ("sqlite", "postgresql"):
+            raise ValueError("must be an address of SQLite or PostgreSQL")
+        return value
+
+
+def read_settings(**overrides: object) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: naming every wrong variable and what it should be.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise SettingsError("wrong settings:\n" + "\n".join(lines)) from None

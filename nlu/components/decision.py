@@ -1,0 +1,74 @@
+"""The decision in Rasa's graph: commands first, then urgency, then how sure the topic is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from nlu import commands
+from nlu.decision import Decision, decide
+from nlu.topics import Guess
+from nlu.urgency import Level, Urgency
+
+# What the rules of the conversation are told where the decision is not simply the likeliest topic.
+INTENT_OF = {Decision.CLARIFY: "clarify", Decision.FALLBACK: "nlu_fallback"}
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
+class AnswerDecision(GraphComponent):
+    """Sets `decision` and the intent that the rules act on; the ranking stays the topic model's."""
+
+    def __init__(self) -> None:
+        self._commands = commands.load()
+
+    @classmethod
+    def create(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> AnswerDecision:
+        """The component, with the command files read."""
+        return cls()
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Decide each message."""
+        for message in messages:
+            text = str(message.get(TEXT) or "")
+            if not text.startswith("/"):
+                self._decide(message, text)
+        return messages
+
+    def _decide(self, message: Message, text: str) -> None:
+        ranking = [Guess(entry["name"], entry["confidence"]) for entry in message.get("intent_ranking")]
+        found = message.get("urgency")
+        urgency = Urgency(found["label"], Level(found["level"])) if found else None
+        decision = decide(ranking, urgency)
+        command = self._commands.intent(text)
+        if decision is Decision.URGENT and urgency is not None:
+            intent = {"name": urgency.label, "confidence": 1.0}
+        elif command is not None:
+            decision, intent = Decision.ANSWER, {"name": command, "confidence": 1.0}
+        else:
+            likeliest = {"name": ranking[0].label, "confidence": ranking[0].confidence}
+            likeliest["name"] = _intent(decision, ranking[0].label)
+            intent = likeliest
+        if intent["name"] == "change_language":
+            self._name_language(message, text)
+        message.set("decision", str(decision), add_to_output=True)
+        message.set(INTENT, intent, add_to_output=True)
+
+    def _name_language(self, message: Message, text: str) -> None:
+        code = self._commands.language(text)
+        if code is not None:
+            named = {"entity": "language", "value": code, "start": 0, "end": len(text), "confidence": 1.0}
+            message.set(ENTITIES, [*(message.get(ENTITIES) or []), named], add_to_output=True)
+
+
+def _intent(decision: Decision, likeliest: str) -> str:
+    if decision is Decision.FALLBACK and likeliest == "out_of_scope":
+        return likeliest
+    return INTENT_OF.get(decision, likeliest)

@@ -1,0 +1,95 @@
+"""Language identification in Rasa's graph: `nlu.languages` with one detector of choice beside our own n-gram model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.constants import METADATA, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from nlu import languages, ngrams
+from nlu.components.fingerprint import digest_of
+from nlu.languages import DETECTORS, LanguageIdentifier, NgramDetector
+from nlu.ngrams import LinearModel, NgramSpace
+
+SPACE = NgramSpace(characters=(1, 4), words=(1, 1), character_bits=16, word_bits=16)
+FILE = "language.npz"
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class LanguageIdentification(GraphComponent):
+    """Sets `language`: the code to answer in, its confidence and the three likeliest."""
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """`detector`: lingua, langdetect or none, weighed beside the model trained on the examples."""
+        return {"detector": "lingua"}
+
+    def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource) -> None:
+        self._config = config
+        self._storage = storage
+        self._resource = resource
+        self._identifier: LanguageIdentifier | None = None
+
+    @classmethod
+    def create(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> LanguageIdentification:
+        """An untrained component."""
+        return cls(config, model_storage, resource)
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> LanguageIdentification:
+        """The trained component; raises `ModelFileError` where its file is missing or refused."""
+        component = cls(config, model_storage, resource)
+        with model_storage.read_from(resource) as folder:
+            component._use(LinearModel.load(folder / FILE))
+        return component
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
+        """The algorithm's files, which Rasa's cache does not see."""
+        return digest_of(languages.__file__, ngrams.__file__)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Learn the languages of the examples from their metadata."""
+        marked = [m for m in training_data.intent_examples if (m.get(METADATA) or {}).get("language")]
+        texts = [str(message.get(TEXT)) for message in marked]
+        model = LinearModel.train(texts, [message.get(METADATA)["language"] for message in marked], space=SPACE)
+        with self._storage.write_to(self._resource) as folder:
+            model.save(folder / FILE)
+        self._use(model)
+        return self._resource
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Identify each message's language; the conversation's language comes in the message's metadata."""
+        if self._identifier is None:
+            raise ngrams.ModelFileError("the language component was neither trained nor loaded")
+        for message in messages:
+            text = str(message.get(TEXT) or "")
+            if text.startswith("/"):
+                continue
+            known = message.get(METADATA) or {}
+            found = self._identifier.identify(text, conversation=known.get("language"), hint=known.get("hint"))
+            ranking = [{"code": code, "confidence": p} for code, p in found.ranking]
+            value = {"code": found.code, "confidence": found.confidence, "ranking": ranking}
+            message.set("language", value, add_to_output=True)
+        return messages
+
+    def _use(self, model: LinearModel) -> None:
+        detectors = [NgramDetector(model)]
+        if self._config["detector"] != "none":
+            detectors.append(DETECTORS[self._config["detector"]](model.labels))
+        self._identifier = LanguageIdentifier(model.labels, detectors)

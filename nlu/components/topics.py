@@ -1,0 +1,77 @@
+"""The topic model in Rasa's graph: sets intent and ranking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.shared.nlu.constants import INTENT, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from nlu import ngrams, topics
+from nlu.components.fingerprint import digest_of
+from nlu.topics import TopicModel
+
+FILE = "topics.npz"
+RANKING_LENGTH = 10
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class NgramTopicClassifier(GraphComponent, IntentClassifier):
+    """Ranks the topics, urgent kinds and service intents by likelihood."""
+
+    def __init__(self, storage: ModelStorage, resource: Resource, model: TopicModel | None = None) -> None:
+        self._storage = storage
+        self._resource = resource
+        self._model = model
+
+    @classmethod
+    def create(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> NgramTopicClassifier:
+        """An untrained component."""
+        return cls(model_storage, resource)
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> NgramTopicClassifier:
+        """The trained component; raises `ModelFileError` where its file is missing or refused."""
+        with model_storage.read_from(resource) as folder:
+            return cls(model_storage, resource, TopicModel.load(folder / FILE))
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
+        """The algorithm's files, which Rasa's cache does not see."""
+        return digest_of(topics.__file__, ngrams.__file__)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Fit on the examples of all languages."""
+        texts = [str(message.get(TEXT)) for message in training_data.intent_examples]
+        self._model = TopicModel.train(texts, [message.get(INTENT) for message in training_data.intent_examples])
+        with self._storage.write_to(self._resource) as folder:
+            self._model.save(folder / FILE)
+        return self._resource
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Set `intent` and `intent_ranking`."""
+        if self._model is None:
+            raise ngrams.ModelFileError("the topic component was neither trained nor loaded")
+        for message in messages:
+            text = str(message.get(TEXT) or "")
+            if text.startswith("/"):
+                continue
+            ranking = [{"name": g.label, "confidence": g.confidence} for g in self._model.rank(text)[:RANKING_LENGTH]]
+            message.set(INTENT, ranking[0], add_to_output=True)
+            message.set("intent_ranking", ranking, add_to_output=True)
+        return messages
