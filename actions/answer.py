@@ -106,6 +106,8 @@ def contact_card(context: Context, contact: Contact) -> ContactCard:
     if contact.phone_from_abroad and contact.phone_from_abroad != contact.phone:
         lines.append(phrases["label.from_abroad"].format(phone=contact.phone_from_abroad))
     lines.append(contact.note)
+    if not contact.is_verified:
+        lines.append(phrases["label.unverified"])
     return ContactCard(
         name=contact.name,
         what_for=contact.what_for,

@@ -12,7 +12,7 @@ from knowledge import answers
 CHOICES = 3
 LOST_BEFORE_HELP = 2
 # Who answers a question that the bot could not: general help in several languages.
-GENERAL_HELP = ("workinnl", "fairwork", "juridisch_loket")
+GENERAL_HELP = ("juridisch_loket", "fairwork", "workinnl")
 
 
 class ActionClarify(ReplyAction):

@@ -11,8 +11,8 @@ from actions.language import language_buttons
 from actions.reply import Button, Reply
 from knowledge import answers
 
-# Who answers the telephone for people who do not want a robot: general help first, then the law, then danger.
-PEOPLE = ("fairwork", "workinnl", "juridisch_loket", "emergency_112")
+# Who answers the telephone for people who do not want a robot: the law, work, somebody to talk to, danger.
+PEOPLE = ("juridisch_loket", "labour_inspectorate", "fairwork", "luisterlijn", "emergency_112")
 URGENT_AREA = "urgent"
 
 

@@ -50,13 +50,20 @@ class Worker:
         self._clock = clock
         self._on_reply = on_reply
         self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def wake(self) -> None:
         """Tell the worker that something came in."""
         self._wake.set()
 
+    def wake_threadsafe(self) -> None:
+        """The same from a thread of the web application."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake.set)
+
     async def run(self) -> None:
         """Answer messages until cancelled."""
+        self._loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
             try:

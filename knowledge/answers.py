@@ -5,6 +5,7 @@ The result is data; how a channel shows it is the channel's business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,7 +18,8 @@ from knowledge.files import PLACEHOLDER, Content
 from knowledge.schema import Organisation, ParameterKind, Review, Words
 
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
-ORGANISATION_FIELDS = ("name", "phone", "phone_from_abroad", "whatsapp", "email", "url")
+# What the words may name of an organisation; `site` is the address as people read and type it.
+ORGANISATION_FIELDS = ("name", "phone", "phone_from_abroad", "whatsapp", "email", "url", "site")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Contact:
     is_anonymous: bool
     languages: tuple[str, ...]
     note: str | None
+    is_verified: bool
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ def contact(content: Content, organisation_id: str, language: str, *, now: datet
         is_anonymous=facts.anonymous == "yes",
         languages=tuple(formats.language_name(code, language) for code in facts.languages),
         note=words.note,
+        is_verified=facts.verified,
     )
 
 
@@ -168,6 +172,14 @@ def is_open(organisation: Organisation, *, now: datetime) -> bool | None:
         return None
     hours = OpeningHours(organisation.opening_hours, timezone=_AMSTERDAM, country="NL")
     return hours.is_open(now.astimezone(_AMSTERDAM))
+
+
+def organisation_field(organisation: Organisation, field: str) -> str | None:
+    """One of `ORGANISATION_FIELDS`, or None where the organisation has none."""
+    if field == "site":
+        return re.sub(r"^https?://(www\.)?|/$", "", organisation.url) if organisation.url else None
+    value: str | None = getattr(organisation, field)
+    return value
 
 
 def reference(content: Content, source_id: str, language: str) -> Reference:
@@ -217,7 +229,7 @@ class _Filler:
     def _value(self, name: str) -> str:
         if name.startswith("org."):
             _, organisation, field = name.split(".")
-            return str(getattr(self._content.organisations[organisation], field))
+            return organisation_field(self._content.organisations[organisation], field) or ""
         parameter = self._content.parameters[name]
         value = parameter.on(self._day)
         if value is None:

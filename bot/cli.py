@@ -1,0 +1,223 @@
+"""The command line. A command parses its arguments and calls a function that works and returns data."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Wegwijs: rights information for labour migrants in the Netherlands.",
+)
+kb = typer.Typer(no_args_is_help=True, help="The knowledge base: check it, build it, look at it.")
+app.add_typer(kb, name="kb")
+screen = Console()
+errors = Console(stderr=True)
+
+EXIT_WRONG_SETTINGS = 2
+EXIT_NO_MODEL = 3
+EXIT_FAULTS = 1
+
+
+@app.command()
+def serve(
+    host: Annotated[Optional[str], typer.Option(help="Address to listen on (setting HOST).")] = None,
+    port: Annotated[Optional[int], typer.Option(help="Port to listen on (setting PORT).")] = None,
+) -> None:
+    """Start the service: web page, chat API, assistant. Builds the content first where it changed."""
+    import uvicorn
+
+    from bot import logs
+    from bot.web.app import create_app
+
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = _settings(**given)
+    logs.configure(settings.log_level)
+    service = _open(settings)
+    uvicorn.run(create_app(service), host=settings.host, port=settings.port, log_config=None, access_log=False)
+
+
+@app.command()
+def chat(
+    debug: Annotated[bool, typer.Option("--debug", help="Show language, topic and confidence of each message.")] = False,
+    language: Annotated[Optional[str], typer.Option(help="Begin in this language (ISO 639-1).")] = None,
+) -> None:
+    """Talk to the assistant in the terminal. A number presses a button; an empty line or Ctrl-D ends."""
+    from bot.terminal import converse
+
+    settings = _settings()
+    _quiet()
+    service = _open(settings)
+    asyncio.run(converse(_assistant(service), screen, debug=debug, language=language))
+
+
+@app.command()
+def classify() -> None:
+    """Classify JSON lines {"text": …} from standard input; one JSON line out for each, in order."""
+    from bot.classify import classify_lines
+
+    _quiet()
+    assistant = _assistant_of(_settings().models_folder)
+    asyncio.run(classify_lines(assistant, sys.stdin, sys.stdout))
+
+
+@app.command()
+def train(
+    force: Annotated[bool, typer.Option("--force", help="Train also where a model matches content and examples.")] = False,
+) -> None:
+    """Train the model, unless one matches content, examples, configuration and code."""
+    from bot.training import train_model
+
+    settings = _settings()
+    path, is_new = train_model(settings.models_folder, force=force, say=screen.print)
+    screen.print(f"{'Trained' if is_new else 'Nothing to train, up to date'}: {path}")
+
+
+@app.command(name="eval")
+def evaluate(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Labelled messages as JSON lines.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("results/eval"),
+) -> None:
+    """Measure the shipped assistant on labelled messages and write a report with pictures."""
+    from nlu.evaluation import read_messages
+    from nlu.evaluation_report import write_report
+
+    _quiet()
+    messages = read_messages(files)
+    assistant = _assistant_of(_settings().models_folder)
+
+    from bot.classify import classify_texts
+
+    with screen.status(f"Reading {len(messages)} messages…"):
+        results = asyncio.run(classify_texts(assistant, [message.text for message in messages]))
+    summary = write_report(messages, results, out)
+    screen.print(summary)
+    screen.print(f"Report: {out / 'report.html'}")
+
+
+@kb.command()
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    folder: Annotated[Optional[Path], typer.Option(help="Another content folder.")] = None,
+) -> None:
+    """Check the content: coverage, references, placeholders, sources, lengths, reading level. Exit code 1 on errors."""
+    from knowledge.check import check as check_content
+    from knowledge.files import CONTENT_FOLDER
+
+    report = check_content(folder or CONTENT_FOLDER, today=datetime.now(UTC).date())
+    if as_json:
+        print(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
+    else:
+        _print_report(report)
+    raise typer.Exit(EXIT_FAULTS if report.errors else 0)
+
+
+@kb.command()
+def build() -> None:
+    """Compile the content into the database; a running service picks it up by itself."""
+    service = _open(_settings())
+    screen.print(f"Content version {service.content.current().version}")
+
+
+@kb.command()
+def show(
+    topic: Annotated[str, typer.Argument(help="A topic or urgent kind, such as work.minimum_wage.")],
+    lang: Annotated[str, typer.Option(help="Language of the answer (ISO 639-1).")] = "en",
+    on: Annotated[Optional[str], typer.Option("--date", help="The day whose amounts are shown, as YYYY-MM-DD.")] = None,
+) -> None:
+    """Print an answer as people get it, on any day."""
+    from bot.terminal import print_answer
+    from knowledge.answers import UnknownTopicError, answer
+    from knowledge.files import load
+
+    content, _ = load()
+    try:
+        day = date.fromisoformat(on) if on else None
+        shown = answer(content, topic, lang, now=datetime.now(UTC), on=day)
+    except ValueError:
+        _fail(f"--date {on!r} is not a day: write it as 2025-03-01", EXIT_FAULTS)
+    except UnknownTopicError as error:
+        _fail(f"{error}; topics: {', '.join(content.topics)}; languages: {', '.join(content.languages)}", EXIT_FAULTS)
+    print_answer(shown, content.phrases[lang].phrases, screen)
+
+
+def _settings(**given: object):  # type: ignore[no-untyped-def]
+    from bot.settings import SettingsError, read_settings
+
+    try:
+        return read_settings(**given)
+    except SettingsError as error:
+        _fail(str(error), EXIT_WRONG_SETTINGS)
+
+
+def _open(settings):  # type: ignore[no-untyped-def]
+    """Connect, bring the tables up to date and build the content where it changed."""
+    from bot.database import upgrade
+    from bot.service import open_service
+    from knowledge.build import build as build_content
+    from knowledge.files import load
+
+    service = open_service(settings)
+    upgrade(service.engine)
+    content, faults = load()
+    for fault in faults:
+        errors.print(str(fault), style="red")
+    with service.sessions.begin() as session:
+        build_content(session, content, now=datetime.now(UTC))
+    return service
+
+
+def _assistant(service):  # type: ignore[no-untyped-def]
+    from actions.context import use_store
+
+    use_store(service.content)
+    return _assistant_of(service.settings.models_folder)
+
+
+def _assistant_of(models_folder: Path):  # type: ignore[no-untyped-def]
+    from bot.service import NoTrainedModelError, newest_model
+
+    try:
+        model = newest_model(models_folder)
+    except NoTrainedModelError as error:
+        _fail(str(error), EXIT_NO_MODEL)
+    from bot.assistant import Assistant, NoModelError
+
+    try:
+        with errors.status("Loading the model…"):
+            return Assistant.load(model)
+    except NoModelError as error:
+        _fail(str(error), EXIT_NO_MODEL)
+
+
+def _quiet() -> None:
+    """Keep TensorFlow's and Rasa's own talk off the screen of a command."""
+    from bot import logs
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logs.configure("error")
+
+
+def _print_report(report) -> None:  # type: ignore[no-untyped-def]
+    for fault in report.faults:
+        screen.print(str(fault), style="red" if fault.severity == "error" else "yellow", highlight=False, soft_wrap=True)
+    table = Table("topic", *report.languages, title="Coverage")
+    for topic, row in report.coverage.items():
+        table.add_row(topic, *(f"{row[language]}" for language in report.languages))
+    screen.print(table)
+    screen.print(f"{len(report.errors)} errors, {len(report.warnings)} warnings")
+
+
+def _fail(message: str, code: int) -> None:
+    errors.print(message, style="red", highlight=False, soft_wrap=True)
+    raise typer.Exit(code)

@@ -1,0 +1,236 @@
+"""The check of the content: rules between files, coverage, what is stale, lengths and reading level.
+
+Faults of single files come from `knowledge.files`. Errors keep content from being released; warnings are for an editor.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from opening_hours import OpeningHours
+
+from knowledge.answers import ORGANISATION_FIELDS, fill, organisation_field
+from knowledge.files import Content, Fault, load, placeholders
+from knowledge.schema import Words
+
+SHORT_CHARACTERS = 500  # of the filled-in short answer: one phone screen
+MESSAGE_CHARACTERS = 4096  # Telegram and WhatsApp text
+BUTTON_CHARACTERS = 20  # WhatsApp reply button
+TITLE_CHARACTERS = 72  # WhatsApp list row description
+SENTENCE_WORDS = 20  # longest average that still reads as B1 (Direct Duidelijk advises 15 or fewer)
+RELATED = range(2, 5)
+MONEY_IN_WORDS = re.compile(r"€\s?\d|\d\s?(?:€|euro\b|EUR\b|zł)|\b0800[ -]?\d{2}|\b0900[ -]?\d{2}|\+31")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the check found.
+
+    Attributes:
+        coverage: by topic and language whether the answer is there: "✓" or "–".
+        reading: by topic and language the average number of words a sentence.
+    """
+
+    languages: tuple[str, ...]
+    faults: tuple[Fault, ...]
+    coverage: dict[str, dict[str, str]]
+    reading: dict[str, dict[str, float]]
+
+    @property
+    def errors(self) -> tuple[Fault, ...]:
+        """Faults that keep the content from being released."""
+        return tuple(fault for fault in self.faults if fault.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """Faults that an editor should look at."""
+        return tuple(fault for fault in self.faults if fault.severity == "warning")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain data, for `--json`."""
+        return {
+            "errors": [asdict(fault) for fault in self.errors],
+            "warnings": [asdict(fault) for fault in self.warnings],
+            "coverage": self.coverage,
+            "words_per_sentence": self.reading,
+        }
+
+
+def check(folder: Path, *, today: date) -> Report:
+    """Read and check a content folder as of `today`."""
+    content, faults = load(folder)
+    found = [*faults, *_structure(content)]
+    if not any(fault.severity == "error" for fault in found):
+        # Words can only be filled in, and so measured, once every reference holds.
+        found += _lengths(content, today)
+    found += [*_staleness(content, today), *_language_files(content)]
+    coverage = {
+        topic: {lang: "✓" if (topic, lang) in content.words else "–" for lang in content.languages}
+        for topic in content.topics
+    }
+    reading = {
+        topic: {
+            lang: words_per_sentence(content.words[topic, lang]) for lang in content.languages if (topic, lang) in content.words
+        }
+        for topic in content.topics
+    }
+    return Report(content.languages, tuple(sorted(found)), coverage, reading)
+
+
+def words_per_sentence(words: Words) -> float:
+    """The average length of a sentence in words: the reading level that can be measured alike in every language."""
+    text = " ".join((words.short, *words.steps, *words.details, *words.exceptions))
+    sentences = [s for s in re.split(r"[.!?:;؟]+\s", text) if s.strip()]
+    return round(sum(len(sentence.split()) for sentence in sentences) / max(len(sentences), 1), 1)
+
+
+def _topic_file(topic: str) -> str:
+    return f"topics/{topic.replace('.', '/')}.yml"
+
+
+def _words_file(topic: str, language: str) -> str:
+    return f"topics/{topic.replace('.', '/')}.{language}.md"
+
+
+def _fault(file: str, key: str, message: str, severity: Literal["error", "warning"] = "error") -> Fault:
+    return Fault(file, 1, key, message, severity)
+
+
+def _structure(content: Content) -> Iterator[Fault]:
+    for name, topic in content.topics.items():
+        file = _topic_file(name)
+        known_sources = {fact.source for fact in topic.facts}
+        for source in {*topic.sources, *known_sources} - {None}:
+            if source not in content.sources:
+                yield _fault(file, "sources", f"unknown source {source!r}: add it to sources.yml")
+        for source in topic.sources:
+            if source not in known_sources:
+                yield _fault(file, "sources", f"{source!r} backs none of the topic's facts: name one that does")
+        for organisation in topic.who_helps:
+            if organisation not in content.organisations:
+                yield _fault(file, "who_helps", f"unknown organisation {organisation!r}")
+        for related in topic.related:
+            if related not in content.topics or related == name:
+                yield _fault(file, "related", f"{related!r} is no other topic")
+        if len(topic.related) not in RELATED:
+            yield _fault(file, "related", f"needs {RELATED.start} to {RELATED.stop - 1} topics, has {len(topic.related)}")
+        for parameter in topic.parameters:
+            if problem := _placeholder_problem(content, parameter):
+                yield _fault(file, "parameters", problem)
+        for language in content.languages:
+            yield from _words(content, name, language)
+    for key, parameter in content.parameters.items():
+        for value in parameter.values:
+            if value.source is not None and value.source not in content.sources:
+                yield _fault("parameters", key, f"unknown source {value.source!r}: add it to sources.yml")
+    for key, organisation in content.organisations.items():
+        if organisation.opening_hours is not None:
+            try:
+                OpeningHours(organisation.opening_hours)
+            except SyntaxError as error:
+                yield _fault("organisations.yml", key, f"opening_hours cannot be read: {error}")
+    for key, measure in content.measures.items():
+        for topic_id in measure.topics:
+            if topic_id not in content.topics:
+                yield _fault("measures.yml", key, f"unknown topic {topic_id!r}")
+        for step in measure.timeline:
+            if step.source is not None and step.source not in content.sources:
+                yield _fault("measures.yml", key, f"unknown source {step.source!r}: add it to sources.yml")
+
+
+def _placeholder_problem(content: Content, name: str) -> str | None:
+    if not name.startswith("org."):
+        return None if name in content.parameters else f"unknown parameter {name!r}: add it to parameters/"
+    _, organisation, field = [*name.split("."), "", ""][:3]
+    if organisation not in content.organisations or field not in ORGANISATION_FIELDS:
+        return f"unknown placeholder {name!r}: org.<organisation>.<{'|'.join(ORGANISATION_FIELDS)}>"
+    if organisation_field(content.organisations[organisation], field) is None:
+        return f"{name!r}: this organisation has no {field}"
+    return None
+
+
+def _words(content: Content, topic: str, language: str) -> Iterator[Fault]:
+    file = _words_file(topic, language)
+    words = content.words.get((topic, language))
+    if words is None:
+        yield _fault(file, "file", "is missing: this language has no answer to the topic")
+        return
+    declared, used = set(content.topics[topic].parameters), placeholders(*words.texts())
+    for name in sorted(declared - used):
+        yield _fault(file, name, "is missing from the words, the other languages say it")
+    for name in sorted(used - declared):
+        yield _fault(file, name, f"is not among the parameters of {_topic_file(topic)}")
+    for text in words.texts():
+        if MONEY_IN_WORDS.search(text):
+            yield _fault(file, "words", "an amount or telephone number stands in the words: make it a placeholder")
+    if len(words.button) > BUTTON_CHARACTERS:
+        yield _fault(file, "button", f"has {len(words.button)} characters, a button takes {BUTTON_CHARACTERS}")
+
+
+def _lengths(content: Content, today: date) -> Iterator[Fault]:
+    for (topic, language), words in content.words.items():
+        file = _words_file(topic, language)
+        short = fill(content, words.short, language, on=today)
+        if len(short) > SHORT_CHARACTERS:
+            yield _fault(file, "short", f"has {len(short)} characters filled in, at most {SHORT_CHARACTERS}")
+        whole = "\n".join(fill(content, text, language, on=today) for text in words.texts())
+        if len(whole) > MESSAGE_CHARACTERS:
+            yield _fault(file, "file", f"has {len(whole)} characters, a message takes {MESSAGE_CHARACTERS}: it will be split", "warning")
+        title = fill(content, words.title, language, on=today)
+        if len(title) > TITLE_CHARACTERS:
+            yield _fault(file, "title", f"has {len(title)} characters, at most {TITLE_CHARACTERS}")
+        if (average := words_per_sentence(words)) > SENTENCE_WORDS:
+            yield _fault(file, "words", f"{average} words a sentence, B1 is about {SENTENCE_WORDS} at most", "warning")
+
+
+def _staleness(content: Content, today: date) -> Iterator[Fault]:
+    for name, topic in content.topics.items():
+        file = _topic_file(name)
+        if topic.valid_to is not None and topic.valid_to < today:
+            yield _fault(file, "valid_to", f"was {topic.valid_to}: look the answer over", "warning")
+        for source in topic.sources:
+            entry = content.sources.get(source)
+            if entry and entry.checked + timedelta(days=topic.check_after_days) < today:
+                yield _fault(file, "sources", f"{source} was last checked on {entry.checked}: check it again", "warning")
+        for parameter in topic.parameters:
+            value = content.parameters[parameter].on(today) if parameter in content.parameters else None
+            if parameter in content.parameters and value is None:
+                yield _fault(file, "parameters", f"{parameter} has no value for {today}: look it up", "warning")
+            elif value is not None and not value.verified:
+                yield _fault(file, "parameters", f"{parameter} is not verified for {today}: look it up", "warning")
+
+
+def _language_files(content: Content) -> Iterator[Fault]:
+    reference = "en" if "en" in content.phrases else next(iter(content.languages), None)
+    for language in content.languages:
+        own, model = content.phrases[language], content.phrases[str(reference)]
+        file = f"phrases/{language}.yml"
+        for key, text in model.phrases.items():
+            if key not in own.phrases:
+                yield _fault(file, key, "is missing: the bot would have no words here")
+            elif _fields(own.phrases[key]) != _fields(text):
+                yield _fault(file, key, f"has other placeholders than {reference}: {sorted(_fields(text))}")
+        for key in own.phrases.keys() - model.phrases.keys():
+            yield _fault(file, key, f"is a phrase that {reference} does not have")
+        for area in model.areas.keys() - own.areas.keys():
+            yield _fault(file, area, "is missing from the areas")
+        for kind, entries, words in (
+            ("organisations", content.organisations, content.organisation_words),
+            ("measures", content.measures, content.measure_words),
+        ):
+            for key in entries:
+                if (key, language) not in words:
+                    yield _fault(f"{kind}.{language}.yml", key, "is missing")
+        if language not in content.urgency:
+            yield _fault(f"urgency/{language}.yml", "file", "is missing: urgent messages need their phrases")
+
+
+def _fields(text: str) -> set[str]:
+    return set(re.findall(r"\{([a-z_.0-9]*)\}", text))
+
+
