@@ -29,7 +29,10 @@ class ActionDesks(ReplyAction):
             text=context.phrases["desks.found"].format(place=place.name),
             contacts=tuple(_card(context, nearby) for nearby in nearest),
             links=tuple(
-                Link(label=f"{context.phrases['desks.map']}: {nearby.desk.municipality}", url=places.map_link(nearby.desk))
+                Link(
+                    label=f"{context.phrases['desks.map']}: {nearby.desk.municipality}",
+                    url=places.map_link(nearby.desk),
+                )
                 for nearby in nearest
             ),
             buttons=(context.button("menu"),),

@@ -41,9 +41,7 @@ class ActionChangeLanguage(ReplyAction):
             return _ask(context, "language.unsupported"), {"lost": 0}
         there = Context(context.tracker, context.content, wanted, context.now)
         again = (Button(label=there.phrases["button.more"], payload=f"/{context.topic}"),) if context.topic else ()
-        reply = Reply(
-            language=wanted, text=there.phrases["language.switched"], buttons=(*again, there.button("menu"))
-        )
+        reply = Reply(language=wanted, text=there.phrases["language.switched"], buttons=(*again, there.button("menu")))
         return reply, {"language": wanted, "lost": 0}
 
 

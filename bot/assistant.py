@@ -49,6 +49,7 @@ class Assistant:
 
         Raises:
             NoModelError: there is no such file, or it is no whole model.
+
         """
         if not model.is_file():
             raise NoModelError(f"no model at {model}: run 'wegwijs train'")

@@ -49,7 +49,9 @@ def serve(
 
 @app.command()
 def chat(
-    debug: Annotated[bool, typer.Option("--debug", help="Show language, topic and confidence of each message.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show language, topic and confidence of each message.")
+    ] = False,
     language: Annotated[Optional[str], typer.Option(help="Begin in this language (ISO 639-1).")] = None,
 ) -> None:
     """Talk to the assistant in the terminal. A number presses a button; an empty line or Ctrl-D ends."""
@@ -73,7 +75,9 @@ def classify() -> None:
 
 @app.command()
 def train(
-    force: Annotated[bool, typer.Option("--force", help="Train also where a model matches content and examples.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train also where a model matches content and examples.")
+    ] = False,
 ) -> None:
     """Train the model, unless one matches content, examples, configuration and code."""
     from bot.training import train_model
@@ -210,7 +214,9 @@ def _quiet() -> None:
 
 def _print_report(report) -> None:  # type: ignore[no-untyped-def]
     for fault in report.faults:
-        screen.print(str(fault), style="red" if fault.severity == "error" else "yellow", highlight=False, soft_wrap=True)
+        screen.print(
+            str(fault), style="red" if fault.severity == "error" else "yellow", highlight=False, soft_wrap=True
+        )
     table = Table("topic", *report.languages, title="Coverage")
     for topic, row in report.coverage.items():
         table.add_row(topic, *(f"{row[language]}" for language in report.languages))

@@ -124,9 +124,7 @@ class Worker:
         try:
             with self._sessions.begin() as session:
                 replies = [self._carry_out(session, turn, reply, now) for reply in outcome.replies]
-                outbox.store_answer(
-                    session, turn.inbox_id, replies, slots=outcome.slots, language=language, now=now
-                )
+                outbox.store_answer(session, turn.inbox_id, replies, slots=outcome.slots, language=language, now=now)
         except outbox.AlreadyHandledError:
             log.info("answer_dropped", conversation=turn.conversation_id)
             return

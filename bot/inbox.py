@@ -39,6 +39,7 @@ class Incoming:
         provider_id: the provider's own id of the message: the same message delivered again has the same one.
         body: the text, the button's payload, or "lat,lon" in degrees.
         hint: the messenger's language setting.
+
     """
 
     provider_id: str
@@ -73,7 +74,12 @@ def conversation_of(session: Session, channel: str, hashed: str, *, now: datetim
     )
     if found is None:
         found = Conversation(
-            id=secrets.token_hex(16), channel=channel, address_hash=hashed, slots={}, created_at=now, last_message_at=now
+            id=secrets.token_hex(16),
+            channel=channel,
+            address_hash=hashed,
+            slots={},
+            created_at=now,
+            last_message_at=now,
         )
         session.add(found)
         session.flush()
@@ -85,6 +91,7 @@ def accept(session: Session, conversation: Conversation, message: Incoming, *, n
 
     Returns:
         Its inbox id, or None where the same message was stored before.
+
     """
     row = InboxMessage(
         conversation_id=conversation.id,

@@ -9,7 +9,18 @@ import structlog
 
 # Rasa's own loggers write message texts at debug level, and TensorFlow's write walls of text: both are kept to warnings,
 # in which neither quotes a message.
-QUIET = ("rasa", "rasa_sdk", "tensorflow", "absl", "matplotlib", "apscheduler", "sanic", "asyncio", "httpx", "uvicorn.access")
+QUIET = (
+    "rasa",
+    "rasa_sdk",
+    "tensorflow",
+    "absl",
+    "matplotlib",
+    "apscheduler",
+    "sanic",
+    "asyncio",
+    "httpx",
+    "uvicorn.access",
+)
 
 
 def configure(level: str) -> None:

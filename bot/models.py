@@ -37,8 +37,13 @@ class InboxMessage(Base):
     __table_args__ = (
         UniqueConstraint("conversation_id", "provider_id"),
         CheckConstraint("kind IN ('text', 'button', 'location')", name="kind"),
-        Index("ix_inbox_unhandled", "conversation_id", "id", sqlite_where=text("handled_at IS NULL"),
-              postgresql_where=text("handled_at IS NULL")),
+        Index(
+            "ix_inbox_unhandled",
+            "conversation_id",
+            "id",
+            sqlite_where=text("handled_at IS NULL"),
+            postgresql_where=text("handled_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)

@@ -43,9 +43,12 @@ def store_answer(
 
     Raises:
         AlreadyHandledError: somebody else did so before; the caller's transaction has to be rolled back.
+
     """
     marked = session.execute(
-        update(InboxMessage).where(InboxMessage.id == inbox_id, InboxMessage.handled_at.is_(None)).values(handled_at=now)
+        update(InboxMessage)
+        .where(InboxMessage.id == inbox_id, InboxMessage.handled_at.is_(None))
+        .values(handled_at=now)
     )
     if marked.rowcount != 1:
         raise AlreadyHandledError(f"message {inbox_id} was handled already")

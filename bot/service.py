@@ -40,6 +40,7 @@ class Service:
         Raises:
             NoTrainedModelError: none was trained.
             bot.assistant.NoModelError: the file is no model.
+
         """
         from bot.assistant import Assistant  # brings TensorFlow: not before the service listens
 
@@ -61,6 +62,7 @@ def newest_model(folder: Path) -> Path:
 
     Raises:
         NoTrainedModelError: there is none.
+
     """
     models = sorted(folder.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
     if not models:

@@ -23,7 +23,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the web application listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the web application listens on; 0 takes a free one.")
     database_url: str = Field(
-        "sqlite:///var/wegwijs.db", description="SQLite or PostgreSQL (postgresql+psycopg2://…), as SQLAlchemy writes it."
+        "sqlite:///var/wegwijs.db",
+        description="SQLite or PostgreSQL (postgresql+psycopg2://…), as SQLAlchemy writes it.",
     )
     models_folder: Path = Field(Path("models"), description="Folder with the trained models; the newest is served.")
     secret_key: SecretStr = Field(
@@ -33,7 +34,9 @@ class Settings(BaseSettings):
     allowed_origins: tuple[str, ...] = Field(
         (), description='Other web addresses whose pages may use the chat API, as a JSON list: ["https://example.org"].'
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged, as JSON lines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="How much is logged, as JSON lines."
+    )
     content_check_seconds: float = Field(10.0, gt=0, description="How often a running service looks for newer content.")
     max_text_characters: int = Field(2000, ge=100, description="Longest message that is read.")
     messages_per_minute: int = Field(30, ge=1, description="Messages that one conversation may send in a minute.")
@@ -55,6 +58,7 @@ def read_settings(**overrides: object) -> Settings:
 
     Raises:
         SettingsError: naming every wrong variable and what it should be.
+
     """
     try:
         return Settings(**overrides)  # type: ignore[arg-type]

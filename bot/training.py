@@ -8,8 +8,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # What a model depends on; Rasa's own cache would miss files that components read themselves.
-INPUTS = ("config.yml", "domain.yml", "data/**/*.yml", "nlu/**/*.py", "nlu/**/*.yml", "knowledge/phrases/*.yml",
-          "knowledge/importer.py", "knowledge/search.py", "knowledge/topics/*/*.yml", "requirements.lock")
+INPUTS = (
+    "config.yml",
+    "domain.yml",
+    "data/**/*.yml",
+    "nlu/**/*.py",
+    "nlu/**/*.yml",
+    "knowledge/phrases/*.yml",
+    "knowledge/importer.py",
+    "knowledge/search.py",
+    "knowledge/topics/*/*.yml",
+    "requirements.lock",
+)
 DIGEST_LENGTH = 12
 
 
@@ -28,6 +38,7 @@ def train_model(models: Path, *, force: bool, say: Callable[[str], None]) -> tup
 
     Returns:
         The model file and whether it was trained now.
+
     """
     name = f"wegwijs-{input_digest()}"
     path = models / f"{name}.tar.gz"

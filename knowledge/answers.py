@@ -105,6 +105,7 @@ def answer(content: Content, topic_id: str, language: str, *, now: datetime, on:
 
     Raises:
         UnknownTopicError: there is no such topic, or not in this language.
+
     """
     topic = content.topics.get(topic_id)
     words = content.words.get((topic_id, language))

@@ -49,6 +49,7 @@ def build(session: Session, content: Content, *, now: datetime) -> str:
 
     Returns:
         The version id, also when that version was there already and nothing was written.
+
     """
     version = version_of(content)
     current = session.get(CurrentContent, 1)

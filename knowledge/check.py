@@ -34,6 +34,7 @@ class Report:
     Attributes:
         coverage: by topic and language whether the answer is there: "✓" or "–".
         reading: by topic and language the average number of words a sentence.
+
     """
 
     languages: tuple[str, ...]
@@ -75,7 +76,9 @@ def check(folder: Path, *, today: date) -> Report:
     }
     reading = {
         topic: {
-            lang: words_per_sentence(content.words[topic, lang]) for lang in content.languages if (topic, lang) in content.words
+            lang: words_per_sentence(content.words[topic, lang])
+            for lang in content.languages
+            if (topic, lang) in content.words
         }
         for topic in content.topics
     }
@@ -118,7 +121,9 @@ def _structure(content: Content) -> Iterator[Fault]:
             if related not in content.topics or related == name:
                 yield _fault(file, "related", f"{related!r} is no other topic")
         if len(topic.related) not in RELATED:
-            yield _fault(file, "related", f"needs {RELATED.start} to {RELATED.stop - 1} topics, has {len(topic.related)}")
+            yield _fault(
+                file, "related", f"needs {RELATED.start} to {RELATED.stop - 1} topics, has {len(topic.related)}"
+            )
         for parameter in topic.parameters:
             if problem := _placeholder_problem(content, parameter):
                 yield _fault(file, "parameters", problem)
@@ -180,7 +185,12 @@ def _lengths(content: Content, today: date) -> Iterator[Fault]:
             yield _fault(file, "short", f"has {len(short)} characters filled in, at most {SHORT_CHARACTERS}")
         whole = "\n".join(fill(content, text, language, on=today) for text in words.texts())
         if len(whole) > MESSAGE_CHARACTERS:
-            yield _fault(file, "file", f"has {len(whole)} characters, a message takes {MESSAGE_CHARACTERS}: it will be split", "warning")
+            yield _fault(
+                file,
+                "file",
+                f"has {len(whole)} characters, a message takes {MESSAGE_CHARACTERS}: it will be split",
+                "warning",
+            )
         title = fill(content, words.title, language, on=today)
         if len(title) > TITLE_CHARACTERS:
             yield _fault(file, "title", f"has {len(title)} characters, at most {TITLE_CHARACTERS}")
@@ -196,7 +206,9 @@ def _staleness(content: Content, today: date) -> Iterator[Fault]:
         for source in topic.sources:
             entry = content.sources.get(source)
             if entry and entry.checked + timedelta(days=topic.check_after_days) < today:
-                yield _fault(file, "sources", f"{source} was last checked on {entry.checked}: check it again", "warning")
+                yield _fault(
+                    file, "sources", f"{source} was last checked on {entry.checked}: check it again", "warning"
+                )
         for parameter in topic.parameters:
             value = content.parameters[parameter].on(today) if parameter in content.parameters else None
             if parameter in content.parameters and value is None:
@@ -232,5 +244,3 @@ def _language_files(content: Content) -> Iterator[Fault]:
 
 def _fields(text: str) -> set[str]:
     return set(re.findall(r"\{([a-z_.0-9]*)\}", text))
-
-

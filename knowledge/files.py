@@ -127,6 +127,7 @@ def load(folder: Path = CONTENT_FOLDER) -> tuple[Content, list[Fault]]:
 
     Returns:
         The content of all files that could be read, and the faults of those that could not, in file order.
+
     """
     reader = _Reader(folder)
     content = Content(
@@ -276,6 +277,7 @@ def parse_markdown(text: str) -> dict[str, Any]:
 
     Raises:
         ValueError: the text has no front matter, no title, or a section that is none of the three.
+
     """
     match = re.match(r"\A---\n(.*?)\n---\n(.*)\Z", text, re.DOTALL)
     if match is None:

@@ -32,7 +32,9 @@ def percentage(percent: Decimal, language: str) -> str:
 def value(kind: ParameterKind, raw: Decimal | date | str, language: str) -> str:
     """A parameter's value by its kind."""
     if isinstance(raw, date):
-        return long_date(raw, language) if kind is ParameterKind.DATE else format_skeleton("yMMMM", raw, locale=language)
+        return (
+            long_date(raw, language) if kind is ParameterKind.DATE else format_skeleton("yMMMM", raw, locale=language)
+        )
     if isinstance(raw, str):
         return raw
     if kind is ParameterKind.MONEY:

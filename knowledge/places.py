@@ -61,6 +61,7 @@ def find(text: str, regions: Mapping[str, PostcodeRegion]) -> Place | None:
     Args:
         text: what the person wrote, such as "2511 BT", "near Venlo" or "w Hadze".
         regions: postcode areas by their first two digits.
+
     """
     postcode = _POSTCODE.search(text)
     if postcode and (region := regions.get(postcode[1])):
@@ -84,8 +85,10 @@ def find(text: str, regions: Mapping[str, PostcodeRegion]) -> Place | None:
 
 def nearest_desks(desks: Sequence[Desk], place: Place, *, count: int = 3) -> tuple[NearbyDesk, ...]:
     """The desks nearest to a place, nearest first."""
-    ranked = sorted((NearbyDesk(desk, kilometres(place.lat, place.lon, desk.lat, desk.lon)) for desk in desks),
-                    key=lambda nearby: nearby.kilometres)
+    ranked = sorted(
+        (NearbyDesk(desk, kilometres(place.lat, place.lon, desk.lat, desk.lon)) for desk in desks),
+        key=lambda nearby: nearby.kilometres,
+    )
     return tuple(ranked[:count])
 
 

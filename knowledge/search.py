@@ -62,9 +62,7 @@ def search(session: Session, query: str, language: str, *, version: str, limit: 
             "LIMIT :limit"
         )
         match = " | ".join(f"{stem}:*" for stem in stems)
-    found = session.execute(
-        text(statement), {"query": match, "language": language, "version": version, "limit": limit}
-    )
+    found = session.execute(text(statement), {"query": match, "language": language, "version": version, "limit": limit})
     return [row.topic for row in found]
 
 

@@ -66,6 +66,7 @@ class ContentStore:
 
         Raises:
             NoContentError: nothing has been built yet.
+
         """
         return self._edition or self.refresh()
 

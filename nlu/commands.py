@@ -40,7 +40,9 @@ class Commands:
             for code, names in file.languages.items():
                 self._languages.update({_plain(name): code for name in names})
         longest_first = sorted(self._languages, key=len, reverse=True)
-        self._language_name = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b" if longest_first else "(?!)")
+        self._language_name = re.compile(
+            rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b" if longest_first else "(?!)"
+        )
 
     def intent(self, text: str) -> str | None:
         """The intent of a message that is nothing but a command; `change_language` for the bare name of a language."""
@@ -66,7 +68,10 @@ class Commands:
 def load(folder: Path = COMMANDS_FOLDER) -> Commands:
     """Read the command files of every language."""
     return Commands(
-        {path.stem: CommandFile.model_validate(yaml.safe_load(path.read_text("utf-8"))) for path in folder.glob("*.yml")}
+        {
+            path.stem: CommandFile.model_validate(yaml.safe_load(path.read_text("utf-8")))
+            for path in folder.glob("*.yml")
+        }
     )
 
 

@@ -29,6 +29,7 @@ def decide(ranking: Sequence[Guess], urgency: Urgency | None) -> Decision:
     Args:
         ranking: labels, likeliest first.
         urgency: what the urgency detector found.
+
     """
     if urgency is not None and urgency.level is Level.CERTAIN:
         return Decision.URGENT

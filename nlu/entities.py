@@ -19,7 +19,9 @@ from spacy.matcher import PhraseMatcher
 from knowledge import places
 
 SECTORS_FILE = Path(__file__).parent / "gazetteers" / "sectors.yml"
-AMOUNT = re.compile(r"(?:€|\beur(?:o|os)?\b)\s?(\d[\d.,]*)|\b(\d[\d.,]*)\s?(?:€|eur(?:o|os)?\b|евро|євро)", re.IGNORECASE)
+AMOUNT = re.compile(
+    r"(?:€|\beur(?:o|os)?\b)\s?(\d[\d.,]*)|\b(\d[\d.,]*)\s?(?:€|eur(?:o|os)?\b|евро|євро)", re.IGNORECASE
+)
 DATE = re.compile(r"\b(\d{1,2})[-./](\d{1,2})(?:[-./](\d{2,4}))?\b|\b(\d{4})-(\d{2})-(\d{2})\b")
 SHORTEST_NAME = 3  # letters: shorter place names ("Ee", "Ik") are words of every day
 

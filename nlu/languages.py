@@ -52,7 +52,7 @@ class LinguaDetector:
         self._only = languages[0]
 
     def probabilities(self, text: str) -> Mapping[str, float]:
-        """lingua's confidence values."""
+        """Lingua's confidence values."""
         if self._detector is None:
             return {self._only: 1.0}
         found = self._detector.compute_language_confidence_values(text)
@@ -67,7 +67,7 @@ class LangdetectDetector:
         DetectorFactory.seed = 0  # without a seed the same text gets another answer each time
 
     def probabilities(self, text: str) -> Mapping[str, float]:
-        """langdetect's probabilities of the served languages; none for a text without letters."""
+        """Langdetect's probabilities of the served languages; none for a text without letters."""
         try:
             found = langdetect.detect_langs(text)
         except langdetect.LangDetectException:
@@ -105,6 +105,7 @@ class LanguageIdentifier:
             text: what the person wrote.
             conversation: the language spoken so far.
             hint: the messenger's language setting, for a conversation without one.
+
         """
         prior = self._prior(conversation, hint)
         if _is_address_or_noise(text):

@@ -72,6 +72,7 @@ class LinearModel:
         weights: shape (features, labels).
         bias: shape (labels,).
         temperature: the scores are divided by it before the softmax; fitted on scores of texts held out in turn.
+
     """
 
     space: NgramSpace
@@ -90,6 +91,7 @@ class LinearModel:
         Args:
             penalty: the `C` of the support vector machine: larger fits the examples closer.
             folds: parts of the data that are held out in turn to fit the temperature.
+
         """
         counts = space.counts(texts)
         known = np.asarray(labels)
@@ -119,7 +121,9 @@ class LinearModel:
             path,
             format=FORMAT,
             labels=np.asarray(self.labels),
-            space=np.asarray([*self.space.characters, *self.space.words, self.space.character_bits, self.space.word_bits]),
+            space=np.asarray(
+                [*self.space.characters, *self.space.words, self.space.character_bits, self.space.word_bits]
+            ),
             idf=self.idf.astype(np.float16),
             weights=self.weights.astype(np.float16),
             bias=self.bias,
@@ -132,6 +136,7 @@ class LinearModel:
 
         Raises:
             ModelFileError: the file is missing, damaged or of another format.
+
         """
         try:
             with np.load(path, allow_pickle=False) as data:

@@ -95,6 +95,7 @@ def decide(rules: PhraseRules, probabilities: Mapping[str, float], text: str) ->
         rules: the phrases of all languages.
         probabilities: from `UrgencyModel`; empty where no model is loaded, and the phrases decide alone.
         text: what the person wrote.
+
     """
     by_rule = rules.find(text)
     if by_rule is not None and by_rule.level is Level.CERTAIN:

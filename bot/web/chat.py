@@ -45,7 +45,9 @@ class Position(_Body):
 class NewMessage(_Body):
     """What the person wrote, pressed or shared: exactly one of the three."""
 
-    id: str = Field(min_length=8, max_length=64, description="Made by the client; the same message sent again has the same.")
+    id: str = Field(
+        min_length=8, max_length=64, description="Made by the client; the same message sent again has the same."
+    )
     text: str | None = None
     button: str | None = Field(None, pattern=r"^/[a-z_]+(\.[a-z_]+)?(\{.*\})?$", max_length=64)
     position: Position | None = None
@@ -113,9 +115,7 @@ def begin(service: ServiceOf) -> Token:
     """Begin a conversation. Nothing is asked and nothing is known but the token that comes back."""
     token = secrets.token_urlsafe(24)
     with service.sessions.begin() as session:
-        inbox.conversation_of(
-            session, CHANNEL, inbox.address_hash(CHANNEL, token, key=service.key), now=utc_now()
-        )
+        inbox.conversation_of(session, CHANNEL, inbox.address_hash(CHANNEL, token, key=service.key), now=utc_now())
     return Token(token=token)
 
 
@@ -137,7 +137,9 @@ def write(
         with service.sessions.begin() as session:
             since = now - timedelta(minutes=1)
             if inbox.received_since(session, conversation_id, since) >= service.settings.messages_per_minute:
-                raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS, "too many messages: wait a minute", {"Retry-After": "60"})
+                raise HTTPException(
+                    status.HTTP_429_TOO_MANY_REQUESTS, "too many messages: wait a minute", {"Retry-After": "60"}
+                )
             conversation = session.get_one(Conversation, conversation_id)
             stored = inbox.accept(session, conversation, incoming, now=now)
     except OperationalError:
@@ -147,9 +149,7 @@ def write(
 
 
 @router.get("/messages")
-def read(
-    service: ServiceOf, conversation_id: ConversationId, after: Annotated[int, Query(ge=0)] = 0
-) -> Transcript:
+def read(service: ServiceOf, conversation_id: ConversationId, after: Annotated[int, Query(ge=0)] = 0) -> Transcript:
     """The conversation since `after`, a cursor from an earlier answer; from the beginning without it."""
     with service.sessions.begin() as session:
         transcript = _transcript(session, conversation_id, after)
@@ -217,11 +217,17 @@ def _incoming(message: NewMessage, limit: int) -> Incoming:
 
 def _transcript(session: Any, conversation_id: str, after: int) -> Transcript:
     replies = outbox.undelivered(session, conversation_id, after=after)
-    mine = session.scalars(
-        select(InboxMessage)
-        .where(InboxMessage.conversation_id == conversation_id, InboxMessage.kind == Kind.TEXT, InboxMessage.body != "")
-        .order_by(InboxMessage.id)
-    ).all() if after == 0 else []
+    mine = (
+        session.scalars(
+            select(InboxMessage)
+            .where(
+                InboxMessage.conversation_id == conversation_id, InboxMessage.kind == Kind.TEXT, InboxMessage.body != ""
+            )
+            .order_by(InboxMessage.id)
+        ).all()
+        if after == 0
+        else []
+    )
     entries = [Entry(cursor=0, author="person", at=m.received_at, id=m.provider_id, text=m.body) for m in mine]
     entries += [Entry(cursor=d.id, author="bot", at=d.created_at, reply=d.reply) for d in replies]
     entries.sort(key=lambda entry: entry.at)
