@@ -179,6 +179,8 @@ def _words(content: Content, topic: str, language: str) -> Iterator[Fault]:
 
 def _lengths(content: Content, today: date) -> Iterator[Fault]:
     for (topic, language), words in content.words.items():
+        if language not in content.languages:
+            continue
         file = _words_file(topic, language)
         short = fill(content, words.short, language, on=today)
         if len(short) > SHORT_CHARACTERS:
