@@ -44,7 +44,10 @@ def serve(
     settings = _settings(**given)
     logs.configure(settings.log_level)
     service = _open(settings)
-    uvicorn.run(create_app(service), host=settings.host, port=settings.port, log_config=None, access_log=False)
+    # No WebSockets: the chat uses server-sent events, and Rasa keeps a release of `websockets` that uvicorn can't import.
+    uvicorn.run(
+        create_app(service), host=settings.host, port=settings.port, log_config=None, access_log=False, ws="none"
+    )
 
 
 @app.command()
