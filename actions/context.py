@@ -18,21 +18,19 @@ from knowledge.store import ContentStore, in_memory
 
 DEFAULT_LANGUAGE = "en"
 
-_store: ContentStore | None = None
+_stores: list[ContentStore] = []
 
 
 def use_store(store: ContentStore) -> None:
     """Let the actions of this process read from the service's store; without it they read the content files."""
-    global _store
-    _store = store
+    _stores[:] = [store]
 
 
 def store() -> ContentStore:
     """The content that the actions answer from."""
-    global _store
-    if _store is None:
-        _store = in_memory(load()[0])
-    return _store
+    if not _stores:
+        use_store(in_memory(load()[0]))
+    return _stores[0]
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Context:
         return Button(label=self.phrases[f"button.{key}"], payload=payload or f"/{key}")
 
 
-class ReplyAction(Action):  # type: ignore[misc]
+class ReplyAction(Action):
     """An action that says one thing. `name()` is what the domain calls it."""
 
     action_name: str

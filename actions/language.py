@@ -13,7 +13,7 @@ from actions.context import Context, ReplyAction, store
 from actions.reply import Button, Reply
 
 
-class ActionLanguage(Action):  # type: ignore[misc]
+class ActionLanguage(Action):
     """Fills the slot `language` from what the language component found; Rasa runs it before each prediction."""
 
     def name(self) -> str:

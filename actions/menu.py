@@ -80,7 +80,7 @@ class ActionHuman(ReplyAction):
 
 
 class ActionAffirm(ReplyAction):
-    """ "Yes": to the question that was put last, or just so."""
+    """Yes, to the question that was put last, or just so."""
 
     action_name = "action_affirm"
 
@@ -92,7 +92,7 @@ class ActionAffirm(ReplyAction):
 
 
 class ActionDeny(ReplyAction):
-    """ "No": to the question that was put last, or to what the bot understood."""
+    """No, to the question that was put last, or to what the bot understood."""
 
     action_name = "action_deny"
 

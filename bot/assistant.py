@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
@@ -102,7 +102,7 @@ class _ActionsHere:
 
     url = "in-process"
     # Rasa then sends the domain only to actions that ask for it; none of ours does.
-    kwargs = {"enable_selective_domain": True}
+    kwargs: ClassVar[dict[str, Any]] = {"enable_selective_domain": True}
 
     def __init__(self) -> None:
         self._executor = ActionExecutor()

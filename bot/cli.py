@@ -8,11 +8,17 @@ import os
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from bot.assistant import Assistant
+    from bot.service import Service
+    from bot.settings import Settings
+    from knowledge.check import Report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,7 +50,8 @@ def serve(
     settings = _settings(**given)
     logs.configure(settings.log_level)
     service = _open(settings)
-    # No WebSockets: the chat uses server-sent events, and Rasa keeps a release of `websockets` that uvicorn can't import.
+    # No WebSockets: the chat uses server-sent events, and Rasa keeps a release of `websockets` that uvicorn can't
+    # import.
     uvicorn.run(
         create_app(service), host=settings.host, port=settings.port, log_config=None, access_log=False, ws="none"
     )
@@ -158,7 +165,7 @@ def show(
     print_answer(shown, content.phrases[lang].phrases, screen)
 
 
-def _settings(**given: object):  # type: ignore[no-untyped-def]
+def _settings(**given: Any) -> Settings:
     from bot.settings import SettingsError, read_settings
 
     try:
@@ -167,7 +174,7 @@ def _settings(**given: object):  # type: ignore[no-untyped-def]
         _fail(str(error), EXIT_WRONG_SETTINGS)
 
 
-def _open(settings):  # type: ignore[no-untyped-def]
+def _open(settings: Settings) -> Service:
     """Connect, bring the tables up to date and build the content where it changed."""
     from bot.database import upgrade
     from bot.service import open_service
@@ -184,14 +191,14 @@ def _open(settings):  # type: ignore[no-untyped-def]
     return service
 
 
-def _assistant(service):  # type: ignore[no-untyped-def]
+def _assistant(service: Service) -> Assistant:
     from actions.context import use_store
 
     use_store(service.content)
     return _assistant_of(service.settings.models_folder)
 
 
-def _assistant_of(models_folder: Path):  # type: ignore[no-untyped-def]
+def _assistant_of(models_folder: Path) -> Assistant:
     from bot.service import NoTrainedModelError, newest_model
 
     try:
@@ -215,7 +222,7 @@ def _quiet() -> None:
     logs.configure("error")
 
 
-def _print_report(report) -> None:  # type: ignore[no-untyped-def]
+def _print_report(report: Report) -> None:
     for fault in report.faults:
         screen.print(
             str(fault), style="red" if fault.severity == "error" else "yellow", highlight=False, soft_wrap=True
@@ -227,6 +234,6 @@ def _print_report(report) -> None:  # type: ignore[no-untyped-def]
     screen.print(f"{len(report.errors)} errors, {len(report.warnings)} warnings")
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     errors.print(message, style="red", highlight=False, soft_wrap=True)
     raise typer.Exit(code)

@@ -41,7 +41,7 @@ class Worker:
         frozen: FrozenPath,
         *,
         clock: Clock = utc_now,
-        on_reply: Callable[[str], None] = lambda conversation: None,
+        on_reply: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.name = secrets.token_hex(8)
         self.assistant: AssistantPort | None = None

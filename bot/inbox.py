@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from bot.models import Conversation, InboxMessage
+from knowledge.database import changed
 
 CLAIM = timedelta(seconds=30)
 
@@ -140,7 +141,7 @@ def claim_next(session: Session, worker: str, *, now: datetime) -> Turn | None:
             .values(claimed_by=worker, claimed_until=now + CLAIM)
             .execution_options(synchronize_session=False)
         )
-        if claimed.rowcount == 1:
+        if changed(claimed) == 1:
             return _turn(session, conversation_id, inbox_id)
     return None
 

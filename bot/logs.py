@@ -1,4 +1,6 @@
-"""Logging: one JSON line an event, with fields instead of sentences and never a text, name, number or address of a person."""
+"""Logging: one JSON line an event, with fields instead of sentences and never a text, name, number or address of a
+person.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,10 @@ import logging
 import sys
 
 import structlog
+from structlog.types import EventDict, Processor
 
-# Rasa's own loggers write message texts at debug level, and TensorFlow's write walls of text: both are kept to warnings,
+# Rasa's own loggers write message texts at debug level, and TensorFlow's write walls of text: both are kept to
+# warnings,
 # in which neither quotes a message.
 QUIET = (
     "rasa",
@@ -26,12 +30,12 @@ QUIET = (
 def configure(level: str) -> None:
     """Set logging up for a process: JSON on standard error from `level` upwards."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer = [_exception_without_values, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    renderer: list[Processor] = [_exception_without_values, structlog.processors.JSONRenderer(ensure_ascii=False)]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -50,9 +54,7 @@ def configure(level: str) -> None:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
 
 
-def _exception_without_values(
-    logger: object, method: str, event: structlog.types.EventDict
-) -> structlog.types.EventDict:
+def _exception_without_values(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Keep where an exception came from, not what it says: its message may quote what a person wrote."""
     info = event.pop("exc_info", None)
     if info:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from actions.reply import Reply
 from bot.models import Conversation, InboxMessage, OutboxMessage
+from knowledge.database import changed
 
 INTERIM = "interim"  # the part of a word that is said before the answer, at most once a message
 
@@ -50,7 +51,7 @@ def store_answer(
         .where(InboxMessage.id == inbox_id, InboxMessage.handled_at.is_(None))
         .values(handled_at=now)
     )
-    if marked.rowcount != 1:
+    if changed(marked) != 1:
         raise AlreadyHandledError(f"message {inbox_id} was handled already")
     message = session.get_one(InboxMessage, inbox_id)
     for number, reply in enumerate(replies):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from actions.reply import Reply
 from bot.models import Conversation, Deletion, InboxMessage, OutboxMessage
+from knowledge.database import changed
 from knowledge.formats import long_date
 
 MESSAGE_DAYS = "privacy.message_days"  # the parameter that says how long messages are kept, and that people are told
@@ -67,4 +68,4 @@ def delete_expired(session: Session, *, days: int, now: datetime) -> int:
     session.execute(
         delete(Conversation).where(Conversation.last_message_at < limit, Conversation.id.not_in(has_messages))
     )
-    return gone.rowcount
+    return changed(gone)

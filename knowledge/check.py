@@ -65,7 +65,7 @@ class Report:
 def check(folder: Path, *, today: date) -> Report:
     """Read and check a content folder as of `today`."""
     content, faults = load(folder)
-    found = [*faults, *_structure(content)]
+    found = [*faults, *_structure(content), *_references(content)]
     if not any(fault.severity == "error" for fault in found):
         # Words can only be filled in, and so measured, once every reference holds.
         found += _lengths(content, today)
@@ -111,9 +111,8 @@ def _structure(content: Content) -> Iterator[Fault]:
         for source in {*topic.sources, *known_sources} - {None}:
             if source not in content.sources:
                 yield _fault(file, "sources", f"unknown source {source!r}: add it to sources.yml")
-        for source in topic.sources:
-            if source not in known_sources:
-                yield _fault(file, "sources", f"{source!r} backs none of the topic's facts: name one that does")
+        for source in set(topic.sources) - known_sources:
+            yield _fault(file, "sources", f"{source!r} backs none of the topic's facts: name one that does")
         for organisation in topic.who_helps:
             if organisation not in content.organisations:
                 yield _fault(file, "who_helps", f"unknown organisation {organisation!r}")
@@ -129,23 +128,26 @@ def _structure(content: Content) -> Iterator[Fault]:
                 yield _fault(file, "parameters", problem)
         for language in content.languages:
             yield from _words(content, name, language)
-    for key, parameter in content.parameters.items():
+
+
+def _references(content: Content) -> Iterator[Fault]:
+    for name, parameter in content.parameters.items():
         for value in parameter.values:
             if value.source is not None and value.source not in content.sources:
-                yield _fault("parameters", key, f"unknown source {value.source!r}: add it to sources.yml")
-    for key, organisation in content.organisations.items():
+                yield _fault("parameters", name, f"unknown source {value.source!r}: add it to sources.yml")
+    for name, organisation in content.organisations.items():
         if organisation.opening_hours is not None:
             try:
                 OpeningHours(organisation.opening_hours)
             except SyntaxError as error:
-                yield _fault("organisations.yml", key, f"opening_hours cannot be read: {error}")
-    for key, measure in content.measures.items():
+                yield _fault("organisations.yml", name, f"opening_hours cannot be read: {error}")
+    for name, measure in content.measures.items():
         for topic_id in measure.topics:
             if topic_id not in content.topics:
-                yield _fault("measures.yml", key, f"unknown topic {topic_id!r}")
+                yield _fault("measures.yml", name, f"unknown topic {topic_id!r}")
         for step in measure.timeline:
             if step.source is not None and step.source not in content.sources:
-                yield _fault("measures.yml", key, f"unknown source {step.source!r}: add it to sources.yml")
+                yield _fault("measures.yml", name, f"unknown source {step.source!r}: add it to sources.yml")
 
 
 def _placeholder_problem(content: Content, name: str) -> str | None:

@@ -156,10 +156,12 @@ class Parameter(Strict):
     @classmethod
     def _values_by_kind(cls, data: Any) -> Any:
         # A number and a date are text in JSON: only the kind tells which of them it was.
-        read = _READERS.get(data.get("kind")) if isinstance(data, dict) else None
+        read = _READERS.get(str(data.get("kind"))) if isinstance(data, dict) else None
         if read is None:
             return data
-        values = [{**v, "value": read(str(v.get("value")))} if isinstance(v, dict) else v for v in data.get("values", ())]
+        values = [
+            {**v, "value": read(str(v.get("value")))} if isinstance(v, dict) else v for v in data.get("values", ())
+        ]
         return {**data, "values": values}
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Writes the report of an evaluation: a table for the eye and for machines, the confusion and calibration pictures, the worst mistakes.
+"""Writes the report of an evaluation: figures for people and machines, confusion and calibration pictures, worst mistakes.
 
 The report holds the evaluated messages; it is for the people who work on the assistant and is not committed.
 """

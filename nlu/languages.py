@@ -87,7 +87,10 @@ class NgramDetector:
         return dict(zip(self.model.labels, row.tolist(), strict=True))
 
 
-DETECTORS = {"lingua": LinguaDetector, "langdetect": LangdetectDetector}
+DETECTORS: dict[str, type[LinguaDetector] | type[LangdetectDetector]] = {
+    "lingua": LinguaDetector,
+    "langdetect": LangdetectDetector,
+}
 
 
 class LanguageIdentifier:

@@ -57,7 +57,7 @@ class NgramSpace:
             norm=None,
             alternate_sign=False,
             lowercase=False,
-            token_pattern=r"(?u)\b\w+\b",
+            token_pattern=r"(?u)\b\w+\b",  # noqa: S106
             dtype=np.float32,
         )
 

@@ -14,7 +14,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu import languages, ngrams
 from nlu.components.fingerprint import digest_of
-from nlu.languages import DETECTORS, LanguageIdentifier, NgramDetector
+from nlu.languages import DETECTORS, Detector, LanguageIdentifier, NgramDetector
 from nlu.ngrams import LinearModel, NgramSpace
 
 SPACE = NgramSpace(characters=(1, 4), words=(1, 1), character_bits=16, word_bits=16)
@@ -93,7 +93,7 @@ class LanguageIdentification(GraphComponent):
         return messages
 
     def _use(self, model: LinearModel) -> None:
-        detectors = [NgramDetector(model)]
+        detectors: list[Detector] = [NgramDetector(model)]
         if self._config["detector"] != "none":
             detectors.append(DETECTORS[self._config["detector"]](model.labels))
         self._identifier = LanguageIdentifier(model.labels, detectors)
