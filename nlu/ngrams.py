@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix, diags, hstack
+from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import normalize
@@ -62,6 +63,10 @@ class NgramSpace:
         )
 
 
+# One space for all models, so that a message is counted once.
+SPACE = NgramSpace()
+
+
 @dataclass(frozen=True)
 class LinearModel:
     """One linear separator a label with calibrated probabilities.
@@ -83,9 +88,7 @@ class LinearModel:
     temperature: float
 
     @classmethod
-    def train(
-        cls, texts: Sequence[str], labels: Sequence[str], *, space: NgramSpace, penalty: float = 1.0, folds: int = 3
-    ) -> LinearModel:
+    def train(cls, texts: Sequence[str], labels: Sequence[str], *, penalty: float = 1.0, folds: int = 3) -> LinearModel:
         """Fit on texts with one label each.
 
         Args:
@@ -93,27 +96,27 @@ class LinearModel:
             folds: parts of the data that are held out in turn to fit the temperature.
 
         """
-        counts = space.counts(texts)
+        counts = SPACE.counts(texts)
         known = np.asarray(labels)
         names = tuple(sorted(set(labels)))
         held_out = np.zeros((len(texts), len(names)), np.float32)
         for train, test in StratifiedKFold(folds, shuffle=True, random_state=0).split(counts, known):
-            held_out[test] = _fit(counts[train], known[train], space, names, penalty).scores(counts[test])
+            held_out[test] = _fit(counts[train], known[train], names, penalty).scores(counts[test])
         truth = np.searchsorted(np.asarray(names), known)
         fitted = minimize_scalar(
             lambda log_t: _cross_entropy(held_out / np.exp(log_t), truth), bounds=(-4.0, 2.0), method="bounded"
         )
-        model = _fit(counts, known, space, names, penalty)
-        return LinearModel(space, names, model.idf, model.weights, model.bias, float(np.exp(fitted.x)))
+        model = _fit(counts, known, names, penalty)
+        return LinearModel(SPACE, names, model.idf, model.weights, model.bias, float(np.exp(fitted.x)))
 
     def scores(self, counts: csr_matrix) -> Floats:
         """Raw scores of rows from `NgramSpace.counts`, shape (rows, labels)."""
-        weighted = normalize(counts @ diags(self.idf, dtype=np.float32))
-        return np.asarray(weighted @ self.weights + self.bias, np.float32)
+        return np.asarray(_weighted(counts, self.idf) @ self.weights + self.bias, np.float32)
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Calibrated probabilities, shape (texts, labels)."""
-        return softmax(self.scores(self.space.counts(texts)) / self.temperature)
+        counts = _counts_of_one(self.space, texts[0]) if len(texts) == 1 else self.space.counts(texts)
+        return softmax(self.scores(counts) / self.temperature)
 
     def save(self, path: Path) -> None:
         """Write one file (NumPy archive, compressed); the suffix is `.npz`."""
@@ -156,24 +159,34 @@ class LinearModel:
             raise ModelFileError(f"{path.name} cannot be read as a model ({error}): train again") from error
 
 
+@lru_cache(maxsize=4)
+def _counts_of_one(space: NgramSpace, text: str) -> csr_matrix:
+    # Topic, urgency and language models read the same message one after the other.
+    return space.counts([text])
+
+
 def softmax(scores: Floats) -> Floats:
     """Probabilities along the last axis."""
     shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), np.float32)
 
 
-def _fit(
-    counts: csr_matrix, labels: NDArray[np.str_], space: NgramSpace, names: tuple[str, ...], penalty: float
-) -> LinearModel:
+def _fit(counts: csr_matrix, labels: NDArray[np.str_], names: tuple[str, ...], penalty: float) -> LinearModel:
     seen = np.asarray((counts > 0).sum(axis=0)).ravel()
     idf = (np.log((1 + counts.shape[0]) / (1 + seen)) + 1).astype(np.float32)
     machine = LinearSVC(C=penalty, random_state=0)
-    machine.fit(normalize(counts @ diags(idf, dtype=np.float32)), labels)
+    machine.fit(_weighted(counts, idf), labels)
     weights, bias = machine.coef_.T.astype(np.float32), machine.intercept_.astype(np.float32)
     if len(names) == 2:
         # The machine keeps one separator for two labels; two columns make it look like any other model.
         weights, bias = np.hstack([-weights, weights]), np.concatenate([-bias, bias])
-    return LinearModel(space, names, idf, np.ascontiguousarray(weights), bias, 1.0)
+    return LinearModel(SPACE, names, idf, np.ascontiguousarray(weights), bias, 1.0)
+
+
+def _weighted(counts: csr_matrix, idf: Floats) -> csr_matrix:
+    # Touches only the features that occur: a product with a diagonal matrix walks over all of them for each text.
+    weighted = csr_matrix((counts.data * idf[counts.indices], counts.indices, counts.indptr), shape=counts.shape)
+    return normalize(weighted, copy=False)
 
 
 def _cross_entropy(scores: Floats, truth: NDArray[np.intp]) -> float:

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nlu.ngrams import LinearModel, NgramSpace
-
-SPACE = NgramSpace(characters=(1, 5), words=(1, 2), character_bits=17, word_bits=16)
+from nlu.ngrams import LinearModel
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class TopicModel:
     @classmethod
     def train(cls, texts: Sequence[str], labels: Sequence[str]) -> TopicModel:
         """Fit on the examples of all languages."""
-        return cls(LinearModel.train(texts, labels, space=SPACE))
+        return cls(LinearModel.train(texts, labels))
 
     def rank(self, text: str) -> list[Guess]:
         """Every label, likeliest first; the confidences sum to one."""

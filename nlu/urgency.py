@@ -14,9 +14,8 @@ from enum import StrEnum
 
 from knowledge.files import UrgencyPatterns
 from knowledge.search import fold
-from nlu.ngrams import LinearModel, NgramSpace
+from nlu.ngrams import LinearModel
 
-SPACE = NgramSpace(characters=(1, 5), words=(1, 3), character_bits=16, word_bits=16)
 NOT_URGENT = "none"
 # Chosen on the training examples held out in turn (docs/models.md): what is missed costs more than what is offered in vain.
 CERTAIN = 0.80
@@ -80,7 +79,7 @@ class UrgencyModel:
     def train(cls, texts: Sequence[str], labels: Sequence[str]) -> UrgencyModel:
         """Fit on all examples; labels that are no urgent kind count as `none`."""
         kinds = [label if label.startswith("urgent.") else NOT_URGENT for label in labels]
-        return cls(LinearModel.train(texts, kinds, space=SPACE))
+        return cls(LinearModel.train(texts, kinds))
 
     def probabilities(self, text: str) -> dict[str, float]:
         """Probability of each urgent kind; what is missing to one is that of no urgency."""

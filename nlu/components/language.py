@@ -15,9 +15,8 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from nlu import languages, ngrams
 from nlu.components.fingerprint import digest_of
 from nlu.languages import DETECTORS, Detector, LanguageIdentifier, NgramDetector
-from nlu.ngrams import LinearModel, NgramSpace
+from nlu.ngrams import LinearModel
 
-SPACE = NgramSpace(characters=(1, 4), words=(1, 1), character_bits=16, word_bits=16)
 FILE = "language.npz"
 
 
@@ -71,7 +70,7 @@ class LanguageIdentification(GraphComponent):
         """Learn the languages of the examples from their metadata."""
         marked = [m for m in training_data.intent_examples if (m.get(METADATA) or {}).get("language")]
         texts = [str(message.get(TEXT)) for message in marked]
-        model = LinearModel.train(texts, [message.get(METADATA)["language"] for message in marked], space=SPACE)
+        model = LinearModel.train(texts, [message.get(METADATA)["language"] for message in marked])
         with self._storage.write_to(self._resource) as folder:
             model.save(folder / FILE)
         self._use(model)
