@@ -8,8 +8,9 @@ from actions.answer import ActionAnswer, ActionUrgent
 from actions.clarify import ActionClarify, ActionLost
 from actions.data import ActionDeleteMyData, ActionPrivacy
 from actions.desks import ActionDesks
-from actions.follow_ups import ActionMeasures, ActionMore, ActionSources, ActionWhoHelps
+from actions.follow_ups import ActionMore, ActionSources, ActionWhoHelps
 from actions.language import ActionChangeLanguage, ActionLanguage
+from actions.measures import ActionMeasures
 from actions.menu import ActionAffirm, ActionArea, ActionDeny, ActionGreet, ActionHuman, ActionMenu
 
 __all__ = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actions.context import Context, ReplyAction
+from actions.measures import POLICY_TOPIC, sections
 from actions.reply import Button, ContactCard, ListKind, Reply, Section, SourceNote
 from knowledge import answers
 from knowledge.answers import Answer, Contact
@@ -27,6 +28,14 @@ class ActionAnswer(ReplyAction):
         urgency = context.tracker.latest_message.get("urgency") or {}
         if urgency.get("level") == "possible":
             reply = with_urgent_offer(context, reply, urgency["label"])
+        if topic == POLICY_TOPIC:
+            about = answers.find_measures(context.content, context.text, context.language)
+            reply = reply.model_copy(
+                update={
+                    "sections": (*sections(context, about), *reply.sections),
+                    "buttons": (context.button("measures"), *reply.buttons),
+                }
+            )
         asked = "desks" if topic == "registration.rni_desks" else None
         if asked:
             reply = reply.model_copy(update={"asks_location": True, "note": context.phrases["desks.ask"]})
@@ -50,7 +59,7 @@ def render(context: Context, answer: Answer) -> Reply:
     phrases = context.phrases
     more = answer.details or answer.exceptions
     buttons = [context.button("more")] if more else []
-    if answer.measures:
+    if answer.measures and answer.topic != POLICY_TOPIC:
         buttons.append(context.button("measures"))
     buttons += [Button(label=choice.label, payload=f"/{choice.topic}") for choice in answer.related]
     buttons.append(context.button("human"))
@@ -97,7 +106,8 @@ def with_urgent_offer(context: Context, reply: Reply, kind: str) -> Reply:
 def contact_card(context: Context, contact: Contact) -> ContactCard:
     """A contact with its short notes in the language of the conversation."""
     phrases = context.phrases
-    state = {True: phrases["label.open"], False: phrases["label.closed"], None: None}[contact.is_open]
+    closed = phrases["label.opens"].format(when=contact.opens) if contact.opens else phrases["label.closed"]
+    state = {True: phrases["label.open"], False: closed, None: None}[contact.is_open]
     facts = [state, phrases["label.free"] if contact.is_free else None]
     facts.append(phrases["label.anonymous"] if contact.is_anonymous else None)
     lines = [" · ".join(fact for fact in facts if fact), contact.hours]

@@ -83,9 +83,23 @@ class ReplyAction(Action):
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> list[EventType]:
         """Say the reply: the text for plain consoles, the whole of it as data for our channels."""
-        reply, slots = self.reply(context_of(tracker))
+        context = context_of(tracker)
+        reply, slots = self.reply(context)
+        if not reply.is_urgent:
+            reply = _with_language_notice(context, reply)
         dispatcher.utter_message(text=reply.text, json_message=reply.model_dump(mode="json"))
         return [SlotSet(name, value) for name, value in slots.items()]
+
+
+def _with_language_notice(context: Context, reply: Reply) -> Reply:
+    """The same reply; where the language changed by itself this turn it says so in both, with the way back."""
+    before = (context.tracker.latest_message.get("metadata") or {}).get("language")
+    if before in (None, context.language, reply.language) or before not in context.content.phrases:
+        return reply
+    old = context.content.phrases[before]
+    notice = f"{context.phrases['language.noticed']} {old.phrases['language.back']}"
+    back = Button(label=old.name, payload=f'/language{{"language":"{before}"}}')
+    return reply.model_copy(update={"notice": notice, "buttons": (*reply.buttons, back)})
 
 
 def context_of(tracker: Tracker, *, now: datetime | None = None) -> Context:

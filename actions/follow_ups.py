@@ -1,4 +1,4 @@
-"""Follow-ups on the topic answered last: more about it, who can help, the source, the government's plans."""
+"""Follow-ups on the topic answered last: more about it, who can help, the source."""
 
 from __future__ import annotations
 
@@ -77,32 +77,6 @@ class ActionSources(FollowUp):
             warnings=answer.warnings,
             sources_heading=context.phrases["label.sources"],
             sources=sources(context, answer),
-            buttons=(context.button("who_helps"), context.button("menu")),
-        )
-
-
-class ActionMeasures(FollowUp):
-    """What the government promised about the topic."""
-
-    action_name = "action_measures"
-
-    def part(self, context: Context, answer: Answer) -> Reply:
-        """Each measure that bears on the topic: what was promised in 2022 and how it stands."""
-        phrases = context.phrases
-        sections = tuple(
-            Section(
-                heading=measure.title,
-                kind=ListKind.BULLETS,
-                items=(f"{phrases['label.promised']}: {measure.promised}", f"{phrases['label.now']}: {measure.now}"),
-            )
-            for measure in answer.measures
-        )
-        return Reply(
-            language=context.language,
-            topic=answer.topic,
-            title=phrases["label.measures"],
-            text=phrases["measures.intro"] if sections else phrases["more.nothing"],
-            sections=sections,
             buttons=(context.button("who_helps"), context.button("menu")),
         )
 

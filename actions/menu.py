@@ -23,10 +23,9 @@ class ActionGreet(ReplyAction):
 
     def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
         """The long greeting once, a short one after that."""
-        greeted = any(event.get("name") == self.action_name for event in context.tracker.events)
-        text = context.phrases["greet.short" if greeted else "greet"]
+        text = context.phrases["greet.short" if context.tracker.get_slot("greeted") else "greet"]
         buttons = (context.button("menu"), context.button("human"), *language_buttons(context))
-        return Reply(language=context.language, text=text, buttons=buttons), {"lost": 0}
+        return Reply(language=context.language, text=text, buttons=buttons), {"lost": 0, "greeted": True}
 
 
 class ActionMenu(ReplyAction):

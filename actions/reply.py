@@ -76,6 +76,7 @@ class Reply(_Part):
 
     language: str
     text: str
+    notice: str | None = None
     title: str | None = None
     warnings: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()

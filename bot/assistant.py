@@ -69,7 +69,11 @@ class Assistant:
         _turn_slots.set(turn.slots)
         saved: list[DialogueStateTracker] = []
         _turn_tracker.set(saved)
-        metadata = {"language": turn.slots.get("language") or turn.language, "hint": turn.hint}
+        metadata = {
+            "language": turn.slots.get("language") or turn.language,
+            "hint": turn.hint,
+            "asked": turn.slots.get("asked"),
+        }
         message = UserMessage(_text_of(turn), _Nowhere(), turn.conversation_id, metadata=metadata)
         await self._agent.handle_message(message)
         tracker = saved[-1]

@@ -41,6 +41,8 @@ async def converse(assistant: Assistant, screen: Console, *, debug: bool, langua
 def print_reply(reply: Reply, screen: Console, *, first_button: int = 1) -> None:
     """A reply as text; buttons get numbers."""
     screen.print()
+    if reply.notice:
+        screen.print(reply.notice, style="dim", highlight=False)
     for warning in reply.warnings:
         screen.print(f"! {warning}", style="yellow", highlight=False)
     if reply.title:

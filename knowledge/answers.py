@@ -13,10 +13,12 @@ from zoneinfo import ZoneInfo
 
 from opening_hours import OpeningHours
 
-from knowledge import formats
+from knowledge import formats, search
 from knowledge.files import PLACEHOLDER, Content
 from knowledge.schema import Organisation, ParameterKind, Review, Words
 
+_TITLE_WEIGHT = 3  # a word in the title of a measure tells more than one in its text
+_SHORTEST_STEM = 4
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 # What the words may name of an organisation; `site` is the address as people read and type it.
 ORGANISATION_FIELDS = ("name", "phone", "phone_from_abroad", "whatsapp", "email", "url", "site")
@@ -24,7 +26,7 @@ ORGANISATION_FIELDS = ("name", "phone", "phone_from_abroad", "whatsapp", "email"
 
 @dataclass(frozen=True)
 class Contact:
-    """An organisation as a person sees it; `is_open` is None where the hours are not known."""
+    """An organisation as a person sees it; `is_open` is None where the hours are not known, `opens` says when it is again."""
 
     id: str
     name: str
@@ -36,6 +38,7 @@ class Contact:
     url: str | None
     hours: str | None
     is_open: bool | None
+    opens: str | None
     is_free: bool
     is_anonymous: bool
     languages: tuple[str, ...]
@@ -159,6 +162,7 @@ def contact(content: Content, organisation_id: str, language: str, *, now: datet
         url=facts.url,
         hours=words.hours,
         is_open=is_open(facts, now=now),
+        opens=_opens(facts, language, now=now),
         is_free=facts.cost == "free",
         is_anonymous=facts.anonymous == "yes",
         languages=tuple(formats.language_name(code, language) for code in facts.languages),
@@ -173,6 +177,15 @@ def is_open(organisation: Organisation, *, now: datetime) -> bool | None:
         return None
     hours = OpeningHours(organisation.opening_hours, timezone=_AMSTERDAM, country="NL")
     return hours.is_open(now.astimezone(_AMSTERDAM))
+
+
+def _opens(organisation: Organisation, language: str, *, now: datetime) -> str | None:
+    """When a closed organisation opens again, written out; None where it is open or that is not known."""
+    if is_open(organisation, now=now) is not False:
+        return None
+    hours = OpeningHours(organisation.opening_hours or "", timezone=_AMSTERDAM, country="NL")
+    change = hours.next_change(now.astimezone(_AMSTERDAM))
+    return formats.weekday_and_time(change, language) if change is not None else None
 
 
 def organisation_field(organisation: Organisation, field: str) -> str | None:
@@ -200,6 +213,24 @@ def measure(content: Content, measure_id: str, language: str) -> MeasureNote:
     """A government measure in the words of `language`."""
     words = content.measure_words[measure_id, language]
     return MeasureNote(measure_id, words.title, words.promised, words.now)
+
+
+def find_measures(content: Content, text: str, language: str, *, limit: int = 3) -> tuple[MeasureNote, ...]:
+    """The measures that a question is about, best first: those whose words begin like the question's; maybe none."""
+    wanted = search.stems(text)
+    scored = []
+    for key in content.measures:
+        note = measure(content, key, language)
+        titled, promised = (re.findall(r"\w+", search.fold(part)) for part in (note.title, note.promised))
+        score = sum(
+            _TITLE_WEIGHT * any(word.startswith(stem) for word in titled)
+            + any(word.startswith(stem) for word in promised)
+            for stem in wanted
+            if len(stem) >= _SHORTEST_STEM
+        )
+        scored.append((score, note))
+    scored.sort(key=lambda entry: -entry[0])
+    return tuple(note for score, note in scored[:limit] if score >= _TITLE_WEIGHT)
 
 
 class _Filler:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton
+from babel.dates import format_date, format_datetime, format_skeleton
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, format_percent
 from babel.units import format_unit
@@ -49,6 +49,11 @@ def value(kind: ParameterKind, raw: Decimal | date | str, language: str) -> str:
 def long_date(day: date, language: str) -> str:
     """A date with the month written out ("20 November 2026"; the form that British English and Dutch readers share)."""
     return format_date(day, "long", locale="en_GB" if language == "en" else language)
+
+
+def weekday_and_time(moment: datetime, language: str) -> str:
+    """A day of the week and a time ("Monday 09:00"), as said of an opening within a week."""
+    return format_datetime(moment, "EEEE HH:mm", tzinfo=moment.tzinfo, locale=language)
 
 
 def distance(kilometres: float, language: str) -> str:

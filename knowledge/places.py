@@ -21,9 +21,19 @@ from knowledge.search import fold
 
 EARTH_RADIUS_KM = 6371.0
 LONGEST_NAME_WORDS = 4
+SHORTEST_ALTERNATIVE = 5  # letters: "Loon" is another name of a village, and the Dutch word for wage
+# Of names that change so much in the cases of Slavic languages that likeness does not find them.
+CASE_FORMS = {
+    "hadze": "den haag",
+    "hagi": "den haag",
+    "haga": "den haag",
+    "гаазі": "den haag",
+    "гааги": "den haag",
+    "гааге": "den haag",
+}
 SHORTEST_FUZZY = 5  # letters: shorter names have too many neighbours
-FUZZY_SCORE = 78  # of 100; "hadze" ↔ "haga", "amsterdamie" ↔ "amsterdam"
-_POSTCODE = re.compile(r"\b([1-9]\d)\d{2}\s?(?:[a-z]{2})?\b", re.IGNORECASE)
+FUZZY_SCORE = 78  # of 100; "amsterdamie" ↔ "amsterdam"
+POSTCODE = re.compile(r"\b([1-9]\d)\d{2}\s?(?:[a-z]{2})?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,12 @@ def names() -> Mapping[str, Place]:
     rows = json.loads((Path(__file__).parent / "places.json").read_text("utf-8"))
     for name, lat, lon, alternatives in rows:
         place = Place("Den Haag" if name == "The Hague" else name, lat, lon)
-        for spelling in (name, *alternatives):
-            found.setdefault(fold(spelling), place)
+        found.setdefault(fold(name), place)
+        for spelling in alternatives:
+            if len(spelling) >= SHORTEST_ALTERNATIVE:
+                found.setdefault(fold(spelling), place)
+    for form, name in CASE_FORMS.items():
+        found[form] = found[name]
     return found
 
 
@@ -63,7 +77,7 @@ def find(text: str, regions: Mapping[str, PostcodeRegion]) -> Place | None:
         regions: postcode areas by their first two digits.
 
     """
-    postcode = _POSTCODE.search(text)
+    postcode = POSTCODE.search(text)
     if postcode and (region := regions.get(postcode[1])):
         return Place(region.place, region.lat, region.lon)
     words = re.findall(r"[\w'’-]+", fold(text))

@@ -44,8 +44,8 @@ def index(session: Session, version: str) -> None:
 
 def search(session: Session, query: str, language: str, *, version: str, limit: int = 3) -> list[str]:
     """Topic ids whose answers in `language` fit the query best, best first; empty where nothing fits."""
-    stems = _stems(query)
-    if not stems:
+    wanted = stems(query)
+    if not wanted:
         return []
     if _is_sqlite(session.connection()):
         statement = (
@@ -53,7 +53,7 @@ def search(session: Session, query: str, language: str, *, version: str, limit: 
             "AND version = :version ORDER BY bm25(search_index, 0, 0, 0, 4.0, 1.0) LIMIT :limit"
         )
         # In double quotes, so that no word of the person's is read as an operator of the query language.
-        match = " OR ".join(f'"{stem}"*' for stem in stems)
+        match = " OR ".join(f'"{stem}"*' for stem in wanted)
     else:
         statement = (
             "SELECT topic FROM search_text, to_tsquery('simple', :query) AS wanted WHERE language = :language "
@@ -61,12 +61,13 @@ def search(session: Session, query: str, language: str, *, version: str, limit: 
             "ORDER BY ts_rank(setweight(to_tsvector('simple', title), 'A') || to_tsvector('simple', body), wanted) DESC "
             "LIMIT :limit"
         )
-        match = " | ".join(f"{stem}:*" for stem in stems)
+        match = " | ".join(f"{stem}:*" for stem in wanted)
     found = session.execute(text(statement), {"query": match, "language": language, "version": version, "limit": limit})
     return [row.topic for row in found]
 
 
-def _stems(query: str) -> list[str]:
+def stems(query: str) -> list[str]:
+    """The beginnings of a query's words, folded, each once: what inflection leaves of them."""
     words = [word for word in re.findall(r"\w+", fold(query)) if len(word) >= SHORTEST_WORD]
     return list(dict.fromkeys(w[:-_ENDING] if len(w) > SHORTEST_WORD + _ENDING else w for w in words))[:MAX_QUERY_WORDS]
 

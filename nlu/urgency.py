@@ -1,25 +1,25 @@
-"""Is this message about somebody in danger? Phrases that staff can read, and a trained detector; either alone is enough.
+"""Is this message about somebody in danger? Phrases that staff can read, and the topic model; either alone is enough.
 
 Six kinds, two levels. `certain`: the helpline comes first. `possible`: the normal answer stands under one line with the emergency
-number. Phrases come from `knowledge/urgency/<lang>.yml` and work without any model; the detector is a linear model
-that tells the six kinds from everything else.
+number. Phrases come from `knowledge/urgency/<lang>.yml` and work without any model. The topic model knows the six kinds among its
+labels; what counts is their probability together, since three kinds at a quarter each still tell of somebody in danger. A
+detector of its own, trained on urgent against all else, missed more at the same number of false alarms (docs/models.md).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from knowledge.files import UrgencyPatterns
 from knowledge.search import fold
-from nlu.ngrams import LinearModel
 
-NOT_URGENT = "none"
-# Chosen on the training examples held out in turn (docs/models.md): what is missed costs more than what is offered in vain.
-CERTAIN = 0.80
-POSSIBLE = 0.12
+# Probability of the six kinds together. What is missed costs more than what is offered in vain (docs/models.md).
+CERTAIN = 0.60
+POSSIBLE = 0.08
+PREFIX = "urgent."  # of the labels that are urgent kinds
 _GAP = r"(?:\W+\w+){0,4}\W+"  # "…" in a phrase: up to four words
 
 
@@ -69,30 +69,12 @@ class PhraseRules:
         return bool(self._not_now.search(fold(text)))
 
 
-class UrgencyModel:
-    """The trained detector."""
-
-    def __init__(self, model: LinearModel) -> None:
-        self.model = model
-
-    @classmethod
-    def train(cls, texts: Sequence[str], labels: Sequence[str]) -> UrgencyModel:
-        """Fit on all examples; labels that are no urgent kind count as `none`."""
-        kinds = [label if label.startswith("urgent.") else NOT_URGENT for label in labels]
-        return cls(LinearModel.train(texts, kinds))
-
-    def probabilities(self, text: str) -> dict[str, float]:
-        """Probability of each urgent kind; what is missing to one is that of no urgency."""
-        row = self.model.probabilities([text])[0]
-        return {label: float(p) for label, p in zip(self.model.labels, row, strict=True) if label != NOT_URGENT}
-
-
 def decide(rules: PhraseRules, probabilities: Mapping[str, float], text: str) -> Urgency | None:
     """Phrases and detector together: the higher of the two levels.
 
     Args:
         rules: the phrases of all languages.
-        probabilities: from `UrgencyModel`; empty where no model is loaded, and the phrases decide alone.
+        probabilities: of the urgent kinds, from the topic model; empty where none is loaded, and the phrases decide alone.
         text: what the person wrote.
 
     """

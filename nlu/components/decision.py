@@ -8,15 +8,18 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
+from rasa.shared.nlu.constants import ENTITIES, INTENT, METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
+from knowledge.places import POSTCODE
 from nlu import commands
 from nlu.decision import Decision, decide
 from nlu.topics import Guess
 from nlu.urgency import Level, Urgency
 
 # What the rules of the conversation are told where the decision is not simply the likeliest topic.
+DESKS_TOPIC = "registration.rni_desks"
+LONGEST_PLACE_WORDS = 5  # "2511 BT Den Haag", "I live near Venlo": what answers "where are you?"
 INTENT_OF = {Decision.CLARIFY: "clarify", Decision.FALLBACK: "nlu_fallback"}
 
 
@@ -56,6 +59,8 @@ class AnswerDecision(GraphComponent):
             intent = {"name": urgency.label, "confidence": 1.0}
         elif command is not None:
             decision, intent = Decision.ANSWER, {"name": command, "confidence": 1.0}
+        elif _asks_for_desk(message, text, decision, ranking[0].label):
+            decision, intent = Decision.ANSWER, {"name": "desks", "confidence": 1.0}
         else:
             likeliest = {"name": ranking[0].label, "confidence": ranking[0].confidence}
             likeliest["name"] = _intent(decision, ranking[0].label)
@@ -70,6 +75,16 @@ class AnswerDecision(GraphComponent):
         if code is not None:
             named = {"entity": "language", "value": code, "start": 0, "end": len(text), "confidence": 1.0}
             message.set(ENTITIES, [*(message.get(ENTITIES) or []), named], add_to_output=True)
+
+
+def _asks_for_desk(message: Message, text: str, decision: Decision, likeliest: str) -> bool:
+    names_place = any(entity["entity"] == "place" for entity in message.get(ENTITIES) or []) or bool(
+        POSTCODE.search(text)
+    )
+    was_asked = (message.get(METADATA) or {}).get("asked") == "desks"
+    if was_asked and len(text.split()) <= LONGEST_PLACE_WORDS:
+        return names_place or decision is not Decision.ANSWER
+    return names_place and decision is Decision.ANSWER and likeliest == DESKS_TOPIC
 
 
 def _intent(decision: Decision, likeliest: str) -> str:

@@ -19,6 +19,7 @@ from nlu.topics import TopicModel
 
 FILE = "topics.npz"
 RANKING_LENGTH = 10
+PROBABILITIES = "label_probabilities"  # of every label, for the components that follow
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -75,7 +76,9 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
             text = str(message.get(TEXT) or "")
             if text.startswith("/"):
                 continue
-            ranking = [{"name": g.label, "confidence": g.confidence} for g in self._model.rank(text)[:RANKING_LENGTH]]
+            guesses = self._model.rank(text)
+            ranking = [{"name": g.label, "confidence": g.confidence} for g in guesses[:RANKING_LENGTH]]
+            message.set(PROBABILITIES, {g.label: g.confidence for g in guesses})
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
         return messages

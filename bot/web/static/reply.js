@@ -3,6 +3,7 @@
 export function renderReply(reply, texts, { press, shareLocation }) {
   const box = make("article", { className: `entry bot${reply.is_urgent ? " urgent" : ""}` });
   box.lang = reply.language;
+  if (reply.notice) box.append(make("p", { className: "note" }, reply.notice));
   for (const warning of reply.warnings) box.append(withBold(make("p", { className: "warning" }), warning));
   if (reply.title) box.append(make("h2", {}, reply.title));
   if (reply.text) box.append(withBold(make("p", { className: "text" }), reply.text));
