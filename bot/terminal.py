@@ -41,14 +41,14 @@ async def converse(assistant: Assistant, screen: Console, *, debug: bool, langua
 def print_reply(reply: Reply, screen: Console, *, first_button: int = 1) -> None:
     """A reply as text; buttons get numbers."""
     screen.print()
-    if reply.notice:
-        screen.print(reply.notice, style="dim", highlight=False)
-    for warning in reply.warnings:
-        screen.print(f"! {warning}", style="yellow", highlight=False)
-    if reply.title:
-        screen.print(reply.title, style="bold", highlight=False)
-    if reply.text:
-        screen.print(reply.text.replace("**", ""), highlight=False)
+    head: list[tuple[str | None, str | None]] = [
+        (reply.notice, "dim"),
+        *((f"! {warning}", "yellow") for warning in reply.warnings),
+    ]
+    head += [(reply.title, "bold"), (reply.text.replace("**", ""), None)]
+    for line, style in head:
+        if line:
+            screen.print(line, style=style, highlight=False)
     for section in reply.sections:
         screen.print(f"\n{section.heading}", style="bold", highlight=False)
         for count, item in enumerate(section.items, 1):
@@ -57,10 +57,9 @@ def print_reply(reply: Reply, screen: Console, *, first_button: int = 1) -> None
     if reply.contacts:
         screen.print(f"\n{reply.contacts_heading or ''}", style="bold", highlight=False)
     for card in reply.contacts:
-        lines = (card.what_for, *card.notes)
         screen.print(f"  {card.name}  {card.phone or card.url or ''}", style="cyan", highlight=False)
-        for line in lines:
-            screen.print(f"    {line}", highlight=False)
+        for note in (card.what_for, *card.notes):
+            screen.print(f"    {note}", highlight=False)
     for source in reply.sources:
         screen.print(f"  {source.title}, {source.checked}  {source.url or ''}", style="dim", highlight=False)
     for link in reply.links:

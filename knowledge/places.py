@@ -23,14 +23,7 @@ EARTH_RADIUS_KM = 6371.0
 LONGEST_NAME_WORDS = 4
 SHORTEST_ALTERNATIVE = 5  # letters: "Loon" is another name of a village, and the Dutch word for wage
 # Of names that change so much in the cases of Slavic languages that likeness does not find them.
-CASE_FORMS = {
-    "hadze": "den haag",
-    "hagi": "den haag",
-    "haga": "den haag",
-    "гаазі": "den haag",
-    "гааги": "den haag",
-    "гааге": "den haag",
-}
+CASE_FORMS = dict.fromkeys(("haga", "hadze", "hagi", "гаага", "гаазі", "гааги", "гааге"), "den haag")
 SHORTEST_FUZZY = 5  # letters: shorter names have too many neighbours
 FUZZY_SCORE = 78  # of 100; "amsterdamie" ↔ "amsterdam"
 POSTCODE = re.compile(r"\b([1-9]\d)\d{2}\s?(?:[a-z]{2})?\b", re.IGNORECASE)
