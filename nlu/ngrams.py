@@ -174,7 +174,8 @@ def softmax(scores: Floats) -> Floats:
 def _fit(counts: csr_matrix, labels: NDArray[np.str_], names: tuple[str, ...], penalty: float) -> LinearModel:
     seen = np.asarray((counts > 0).sum(axis=0)).ravel()
     idf = (np.log((1 + counts.shape[0]) / (1 + seen)) + 1).astype(np.float32)
-    machine = LinearSVC(C=penalty, random_state=0)
+    # Balanced: a label with more examples than another is not likelier for that.
+    machine = LinearSVC(C=penalty, class_weight="balanced", random_state=0)
     machine.fit(_weighted(counts, idf), labels)
     weights, bias = machine.coef_.T.astype(np.float32), machine.intercept_.astype(np.float32)
     if len(names) == 2:
