@@ -1,0 +1,197 @@
+"""Whole conversations with the trained model: what people say, and what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from actions.context import use_store
+from actions.reply import MAX_PAYLOAD_BYTES, Effect, Reply
+from bot.inbox import Kind, Turn
+from knowledge.files import Content
+from knowledge.store import in_memory
+
+
+class Talk:
+    """One conversation, with its slots kept from turn to turn as the worker keeps them."""
+
+    def __init__(self, assistant: Any) -> None:
+        self._assistant = assistant
+        self.slots: dict[str, Any] = {}
+        self.last: Reply
+
+    def _turn(self, kind: Kind, body: str) -> Reply:
+        turn = Turn(1, "test", kind, body, self.slots.get("language"), None, self.slots, 1)
+        outcome = asyncio.run(self._assistant.respond(turn))
+        self.slots = dict(outcome.slots)
+        assert outcome.replies, f"nothing said to {body!r}"
+        self.last = outcome.replies[-1]
+        return self.last
+
+    def say(self, text: str) -> Reply:
+        return self._turn(Kind.TEXT, text)
+
+    def press(self, payload: str) -> Reply:
+        return self._turn(Kind.BUTTON, payload)
+
+    def share(self, latitude: float, longitude: float) -> Reply:
+        return self._turn(Kind.LOCATION, f"{latitude},{longitude}")
+
+
+@pytest.fixture
+def talk(assistant: Any, content: Content) -> Talk:
+    use_store(in_memory(content))
+    return Talk(assistant)
+
+
+def payloads(reply: Reply) -> list[str]:
+    return [button.payload for button in reply.buttons]
+
+
+def test_the_greeting_says_that_it_is_a_robot_and_offers_person_menu_and_languages(talk: Talk) -> None:
+    first = talk.say("hello")
+    assert "robot" in first.text
+    assert {"/menu", "/human", '/language{"language":"pl"}'} <= set(payloads(first))
+    assert talk.say("hello").text != first.text
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "topic"),
+    [
+        ("how high is the minimum wage per hour?", "en", "work.minimum_wage"),
+        ("hoe hoog is het minimumloon per uur?", "nl", "work.minimum_wage"),
+        ("ile wynosi płaca minimalna za godzinę?", "pl", "work.minimum_wage"),
+        ("яка мінімальна зарплата за годину?", "uk", "work.minimum_wage"),
+        ("landlord does not give my deposit back", "en", "housing.deposit"),
+        ("mijn baas heeft mijn loon niet betaald", "nl", "work.unpaid_wages"),
+        ("nie mam ubezpieczenia zdrowotnego, czy muszę je mieć?", "pl", "care.insurance"),
+    ],
+)
+def test_a_question_gets_the_curated_answer_in_its_language(talk: Talk, text: str, language: str, topic: str) -> None:
+    reply = talk.say(text)
+    assert (reply.language, reply.topic) == (language, topic)
+    assert reply.sections[0].items
+    assert reply.contacts
+    assert reply.sources
+    assert reply.text
+    assert "{" not in reply.text
+
+
+def test_everything_can_be_reached_by_buttons(talk: Talk, content: Content) -> None:
+    menu = talk.press("/menu")
+    seen = set()
+    for area in payloads(menu):
+        if area.startswith("/area"):
+            for topic in payloads(talk.press(area)):
+                assert len(topic.encode()) <= MAX_PAYLOAD_BYTES
+                if "." in topic:
+                    seen.add(topic[1:])
+    assert seen == {topic for topic in content.topics if not topic.startswith("urgent.")}
+    assert talk.press("/care.gp").topic == "care.gp"
+
+
+def test_follow_ups_stay_with_the_topic(talk: Talk) -> None:
+    talk.say("how high is the minimum wage per hour?")
+    assert talk.say("tell me more").topic == "work.minimum_wage"
+    assert talk.say("who can help?").contacts
+    assert talk.say("what is the source").sources
+    again = talk.say("in dutch please")
+    assert again.language == "nl"
+    assert talk.press("/work.minimum_wage").language == "nl"
+
+
+def test_a_follow_up_without_a_topic_shows_the_menu(talk: Talk) -> None:
+    assert any(payload.startswith("/area") for payload in payloads(talk.say("who can help me")))
+
+
+def test_the_language_changes_with_a_sentence_and_says_so_in_both(talk: Talk, content: Content) -> None:
+    talk.say("hoe hoog is het minimumloon per uur?")
+    reply = talk.say("moja agencja nie chce oddać mi kaucji za mieszkanie, co robić")
+    assert reply.language == "pl"
+    assert reply.notice is not None
+    assert content.phrases["nl"].phrases["language.back"] in reply.notice
+    assert '/language{"language":"nl"}' in payloads(reply)
+    assert talk.say("ok").language == "pl"
+
+
+def test_a_language_that_is_not_spoken_yet_is_named_so(talk: Talk, content: Content) -> None:
+    talk.say("hello")
+    reply = talk.say("can you speak lithuanian?")
+    assert reply.text == content.phrases["en"].phrases["language.unsupported"] or reply.language == "lt"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("help he is beating me he has a knife", "urgent.danger"),
+        ("mijn collega ademt niet meer", "urgent.medical"),
+        ("nie chcę już żyć, mam tabletki", "urgent.suicide"),
+        ("szef zabrał mi paszport i zamyka nas na noc", "urgent.exploitation"),
+        ("нас вигнали на вулицю, немає де ночувати сьогодні", "urgent.homeless_tonight"),
+    ],
+)
+def test_an_urgent_message_gets_the_helpline_first(talk: Talk, text: str, kind: str) -> None:
+    talk.say("how do I get a digid")
+    reply = talk.say(text)
+    assert reply.is_urgent
+    assert reply.topic == kind
+    assert reply.contacts[0].phone or reply.contacts[1].phone
+    assert len(reply.text) <= 300
+
+
+def test_in_doubt_it_asks_and_it_never_loops(talk: Talk) -> None:
+    texts = [talk.say("asdf qwer zxcv").text for _ in range(4)]
+    assert talk.last.contacts
+    assert "/menu" in payloads(talk.last)
+    assert texts[0] != texts[1]
+
+
+def test_the_nearest_desks(talk: Talk) -> None:
+    asked = talk.press("/registration.rni_desks")
+    assert asked.asks_location
+    found = talk.say("Venlo")
+    assert len(found.contacts) == 3
+    assert len(found.links) == 3
+    assert "Venlo" in found.contacts[0].name
+    talk.press("/desks")
+    assert "openstreetmap" in talk.share(52.37, 4.90).links[0].url
+    talk.press("/desks")
+    assert talk.say("xyzzyq").asks_location
+
+
+def test_what_the_government_promised(talk: Talk) -> None:
+    reply = talk.say("what did the government promise about agencies?")
+    text = " ".join(item for section in reply.sections for item in section.items)
+    assert "2027" in text
+    every = talk.press("/measures")
+    assert sum(payload.startswith("/measures{") for payload in payloads(every)) == 14
+    one = talk.press('/measures{"measure":"good_landlord"}')
+    assert "2023" in one.sections[0].items[1]
+
+
+def test_deleting_asks_first(talk: Talk) -> None:
+    assert "/affirm" in payloads(talk.say("delete my data"))
+    assert talk.say("no").effect is None
+    talk.say("delete my data")
+    assert talk.say("yes").effect is Effect.DELETE_DATA
+
+
+def test_a_typed_slash_is_text(talk: Talk) -> None:
+    reply = talk.say('/area{"area":"work"}')
+    assert not any(payload == "/work.contract" for payload in payloads(reply)) or reply.topic is None
+
+
+@pytest.mark.parametrize("text", ["?", "🤷", "a" * 2000, "👍", "12", "\u202e\u200f", "SELECT * FROM conversation"])
+def test_whatever_comes_gets_an_answer(talk: Talk, text: str) -> None:
+    assert talk.say(text).text
+
+
+def test_every_service_message_has_its_reply(talk: Talk) -> None:
+    say: Callable[[str], Reply] = talk.say
+    assert say("are you a robot?").text
+    assert say("is this anonymous?").buttons
+    assert say("i want to talk to a real person").contacts
+    assert say("what is the weather tomorrow in spain").topic is None

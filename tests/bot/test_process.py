@@ -1,0 +1,175 @@
+"""The process from outside: the command line, starting, being killed, and what it logs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from bot.cli import app
+from bot.settings import Settings, SettingsError, read_settings
+
+ROOT = Path(__file__).parents[2]
+SECRET = "zażółć gęślą jaźń moje hasło"
+
+
+class Process:
+    """`wegwijs serve` on a free port, with a database of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.log = folder / "log.jsonl"
+        self.start()
+
+    def start(self) -> None:
+        began = time.monotonic()
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "bot", "serve", "--port", str(self.port)],
+                cwd=ROOT,
+                stderr=log,
+                env={
+                    **os.environ,
+                    "DATABASE_URL": f"sqlite:///{self._folder / 'w.db'}",
+                    "SECRET_KEY": "key",
+                    "TF_CPP_MIN_LOG_LEVEL": "3",
+                },
+            )
+        self._wait("/healthz", 30)
+        self.listened_after = time.monotonic() - began
+
+    port = 18231
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ready(self) -> None:
+        self._wait("/readyz", 120)
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> int:
+        self._process.terminate()
+        return self._process.wait(timeout=30)
+
+    def _wait(self, path: str, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            try:
+                if httpx.get(self.url + path).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"{path} not there after {seconds} s: {self.log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    running = Process(tmp_path_factory.mktemp("process"))
+    yield running
+    running.stop()
+
+
+def test_killed_between_accepting_and_answering_nothing_is_lost(process: Process) -> None:
+    token = httpx.post(f"{process.url}/api/v1/conversations").json()["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    # The model is not loaded yet, so the message is accepted and certainly not answered.
+    message = {"id": uuid.uuid4().hex, "text": f"how high is the minimum wage per hour? {SECRET}"}
+    assert httpx.post(f"{process.url}/api/v1/messages", json=message, headers=headers).status_code == 202
+    process.kill()
+    process.start()
+    process.ready()
+    for _ in range(100):
+        entries = httpx.get(f"{process.url}/api/v1/messages", headers=headers).json()["entries"]
+        replies = [entry["reply"] for entry in entries if entry["author"] == "bot"]
+        if any(reply["topic"] for reply in replies):
+            break
+        time.sleep(0.1)
+    assert [reply["topic"] for reply in replies if reply["topic"]] == ["work.minimum_wage"]
+    again = httpx.post(f"{process.url}/api/v1/messages", json=message, headers=headers).json()
+    assert again["duplicate"] is True
+
+
+def test_nothing_of_a_message_is_logged_and_every_line_is_json(process: Process) -> None:
+    process.ready()
+    lines = process.log.read_text("utf-8").splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    assert any(event.get("event") == "model_loaded" for event in events)
+    assert "gęślą" not in process.log.read_text("utf-8")
+    assert "minimum wage" not in process.log.read_text("utf-8")
+    assert len(events) == len(lines), [line for line in lines if not line.startswith("{")][:3]
+
+
+def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "bot", *arguments],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_classify_reads_lines_and_answers_each_in_its_place() -> None:
+    lines = ['{"text": "mijn loon is niet betaald"}', "no json", '{"text": 5}', '{"text": "hello"}']
+    done = run("classify", stdin="\n".join(lines) + "\n")
+    out = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(out) == 4
+    assert (out[0]["language"], out[0]["label"], out[0]["decision"]) == ("nl", "work.unpaid_wages", "answer")
+    assert len(out[0]["ranking"]) == 3
+    assert "error" in out[1]
+    assert "error" in out[2]
+    assert out[3]["label"] == "greet"
+
+
+RUNNER = CliRunner()
+
+
+def test_help_names_every_command() -> None:
+    text = RUNNER.invoke(app, ["--help"]).output
+    for command in ("serve", "chat", "classify", "train", "eval", "kb"):
+        assert command in text
+
+
+def test_kb_show_prints_the_answer_of_a_day() -> None:
+    shown = RUNNER.invoke(app, ["kb", "show", "work.minimum_wage", "--lang", "pl", "--date", "2025-03-01"])
+    assert shown.exit_code == 0
+    assert "14,06" in shown.output
+    wrong = RUNNER.invoke(app, ["kb", "show", "work.minimum_wage", "--date", "yesterday"])
+    assert wrong.exit_code == 1
+
+
+def test_kb_check_reports_as_json() -> None:
+    shown = RUNNER.invoke(app, ["kb", "check", "--json"])
+    report = json.loads(shown.output)
+    assert report["errors"] == []
+    assert len(report["coverage"]) == 55
+
+
+def test_wrong_settings_are_named_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "a lot")
+    monkeypatch.setenv("DATABASE_URL", "mysql://x")
+    with pytest.raises(SettingsError) as raised:
+        read_settings()
+    assert "PORT" in str(raised.value)
+    assert "DATABASE_URL" in str(raised.value)
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings(_env_file=None).port = 1  # type: ignore[misc]
