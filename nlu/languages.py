@@ -23,7 +23,12 @@ from nlu.ngrams import LinearModel
 PRIOR = 0.9
 HINT = 0.6  # the same for a messenger's language setting, which is often that of the shop that sold the phone
 SWITCH = 0.8  # posterior that another language needs before the conversation changes to it
-_FLOOR = 1e-4  # no detector may rule a language out on its own
+_LIBRARY_FLOOR = (
+    1e-2  # no detector may rule a language out on its own: Lingua takes Ukrainian in Latin letters for Polish
+)
+_FLOOR = 1e-4
+# Our own detector knows how people type; the library knows words that no example has (docs/models.md).
+OWN_WEIGHT = 0.75
 _NOISE = re.compile(r"https?://\S+|\S+@\S+|[\d\W_]+")
 
 
@@ -96,9 +101,16 @@ DETECTORS: dict[str, type[LinguaDetector] | type[LangdetectDetector]] = {
 class LanguageIdentifier:
     """Weighs detectors and memory into one decision."""
 
-    def __init__(self, languages: Sequence[str], detectors: Sequence[Detector], *, default: str = "en") -> None:
+    def __init__(
+        self, languages: Sequence[str], library: Detector | None, own: Detector | None = None, *, default: str = "en"
+    ) -> None:
         self._languages = tuple(languages)
-        self._detectors = tuple(detectors)
+        share = OWN_WEIGHT if library else 1.0
+        # Detector, its share of the evidence, and the least that it may say of a language.
+        self._detectors: list[tuple[Detector, float, float]] = [(own, share, _FLOOR)] if own else []
+        if library:
+            beside = (1 - share, _LIBRARY_FLOOR) if own else (1.0, _FLOOR)
+            self._detectors.append((library, *beside))
         self._default = default if default in languages else languages[0]
 
     def identify(self, text: str, *, conversation: str | None = None, hint: str | None = None) -> Identified:
@@ -114,10 +126,10 @@ class LanguageIdentifier:
         if _is_address_or_noise(text):
             return self._decide(prior, conversation)
         evidence = {code: math.log(prior[code]) for code in self._languages}
-        for detector in self._detectors:
+        for detector, share, floor in self._detectors:
             found = detector.probabilities(text)
             for code in self._languages:
-                evidence[code] += math.log(max(found.get(code, 0.0), _FLOOR)) / len(self._detectors)
+                evidence[code] += share * math.log(max(found.get(code, 0.0), floor))
         highest = max(evidence.values())
         weights = {code: math.exp(value - highest) for code, value in evidence.items()}
         total = sum(weights.values())

@@ -43,11 +43,25 @@ class NgramSpace:
     def counts(self, texts: Sequence[str]) -> csr_matrix:
         """One row a text: sublinear n-gram counts, characters before words, not yet weighted."""
         folded = [fold(text) for text in texts]
-        characters = self._hashing("char_wb", self.characters, self.character_bits).transform(folded)
-        words = self._hashing("word", self.words, self.word_bits).transform(folded)
-        matrix = hstack([characters, words], format="csr", dtype=np.float32)
+        characters, words = self._vectorizers()
+        matrix = hstack([characters.transform(folded), words.transform(folded)], format="csr", dtype=np.float32)
         matrix.data = 1 + np.log(matrix.data)
         return matrix
+
+    def counts_of_one(self, text: str) -> tuple[NDArray[np.int32], Floats]:
+        """The row of `counts` for one text, as indices of the features that occur and their counts."""
+        characters, words = self._vectorizers()
+        folded = [fold(text)]
+        first, second = characters.transform(folded), words.transform(folded)
+        indices = np.concatenate([first.indices, second.indices + 2**self.character_bits])
+        return indices, 1 + np.log(np.concatenate([first.data, second.data]))
+
+    @lru_cache(maxsize=4)  # noqa: B019 (the spaces are few and live as long as the process)
+    def _vectorizers(self) -> tuple[HashingVectorizer, HashingVectorizer]:
+        return (
+            self._hashing("char_wb", self.characters, self.character_bits),
+            self._hashing("word", self.words, self.word_bits),
+        )
 
     @staticmethod
     def _hashing(analyzer: str, ngrams: tuple[int, int], bits: int) -> HashingVectorizer:
@@ -115,8 +129,15 @@ class LinearModel:
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Calibrated probabilities, shape (texts, labels)."""
-        counts = _counts_of_one(self.space, texts[0]) if len(texts) == 1 else self.space.counts(texts)
-        return softmax(self.scores(counts) / self.temperature)
+        scores = self._scores_of_one(texts[0]) if len(texts) == 1 else self.scores(self.space.counts(texts))
+        return softmax(scores / self.temperature)
+
+    def _scores_of_one(self, text: str) -> Floats:
+        # The same as `scores` without sparse matrices, whose making costs more than the reckoning.
+        indices, counts = _counts_of_one(self.space, text)
+        weighted = counts * self.idf[indices]
+        length = float(np.linalg.norm(weighted)) or 1.0
+        return np.asarray((weighted / length) @ self.weights[indices] + self.bias, np.float32)[None, :]
 
     def save(self, path: Path) -> None:
         """Write one file (NumPy archive, compressed); the suffix is `.npz`."""
@@ -160,9 +181,9 @@ class LinearModel:
 
 
 @lru_cache(maxsize=4)
-def _counts_of_one(space: NgramSpace, text: str) -> csr_matrix:
-    # Topic, urgency and language models read the same message one after the other.
-    return space.counts([text])
+def _counts_of_one(space: NgramSpace, text: str) -> tuple[NDArray[np.int32], Floats]:
+    # Topic and language model read the same message one after the other.
+    return space.counts_of_one(text)
 
 
 def softmax(scores: Floats) -> Floats:

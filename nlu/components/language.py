@@ -14,8 +14,9 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu import languages, ngrams
 from nlu.components.fingerprint import digest_of
-from nlu.languages import DETECTORS, Detector, LanguageIdentifier, NgramDetector
+from nlu.languages import DETECTORS, LanguageIdentifier, NgramDetector
 from nlu.ngrams import LinearModel
+from nlu.transliteration import with_latin
 
 FILE = "language.npz"
 
@@ -70,7 +71,8 @@ class LanguageIdentification(GraphComponent):
         """Learn the languages of the examples from their metadata."""
         marked = [m for m in training_data.intent_examples if (m.get(METADATA) or {}).get("language")]
         texts = [str(message.get(TEXT)) for message in marked]
-        model = LinearModel.train(texts, [message.get(METADATA)["language"] for message in marked])
+        languages = [str(message.get(METADATA)["language"]) for message in marked]
+        model = LinearModel.train(*with_latin(texts, languages, languages))
         with self._storage.write_to(self._resource) as folder:
             model.save(folder / FILE)
         self._use(model)
@@ -92,7 +94,6 @@ class LanguageIdentification(GraphComponent):
         return messages
 
     def _use(self, model: LinearModel) -> None:
-        detectors: list[Detector] = [NgramDetector(model)]
-        if self._config["detector"] != "none":
-            detectors.append(DETECTORS[self._config["detector"]](model.labels))
-        self._identifier = LanguageIdentifier(model.labels, detectors)
+        name = self._config["detector"]
+        library = DETECTORS[name](model.labels) if name != "none" else None
+        self._identifier = LanguageIdentifier(model.labels, library, NgramDetector(model))

@@ -9,13 +9,14 @@ from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers.classifier import IntentClassifier
-from rasa.shared.nlu.constants import INTENT, TEXT
+from rasa.shared.nlu.constants import INTENT, METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from nlu import ngrams, topics
+from nlu import ngrams, topics, transliteration
 from nlu.components.fingerprint import digest_of
 from nlu.topics import TopicModel
+from nlu.transliteration import with_latin
 
 FILE = "topics.npz"
 RANKING_LENGTH = 10
@@ -58,12 +59,14 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """The algorithm's files, which Rasa's cache does not see."""
-        return digest_of(topics.__file__, ngrams.__file__)
+        return digest_of(topics.__file__, ngrams.__file__, transliteration.__file__)
 
     def train(self, training_data: TrainingData) -> Resource:
         """Fit on the examples of all languages."""
         texts = [str(message.get(TEXT)) for message in training_data.intent_examples]
-        self._model = TopicModel.train(texts, [message.get(INTENT) for message in training_data.intent_examples])
+        labels = [str(message.get(INTENT)) for message in training_data.intent_examples]
+        languages = [(message.get(METADATA) or {}).get("language", "") for message in training_data.intent_examples]
+        self._model = TopicModel.train(*with_latin(texts, labels, languages))
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder / FILE)
         return self._resource

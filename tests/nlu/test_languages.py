@@ -11,7 +11,7 @@ LANGUAGES = ("en", "nl", "pl", "uk")
 
 @pytest.fixture(scope="module", params=sorted(DETECTORS))
 def identifier(request: pytest.FixtureRequest) -> LanguageIdentifier:
-    return LanguageIdentifier(LANGUAGES, [DETECTORS[request.param](LANGUAGES)])
+    return LanguageIdentifier(LANGUAGES, DETECTORS[request.param](LANGUAGES))
 
 
 @pytest.mark.parametrize(
@@ -31,17 +31,17 @@ def test_a_sentence_is_recognised_with_either_detector(
 
 @pytest.mark.parametrize("text", ["ok", "DigiD?", "👍", "12", "https://digid.nl", "BSN"])
 def test_a_word_of_every_language_does_not_flip_a_conversation(text: str) -> None:
-    identifier = LanguageIdentifier(LANGUAGES, [LinguaDetector(LANGUAGES)])
+    identifier = LanguageIdentifier(LANGUAGES, LinguaDetector(LANGUAGES))
     assert identifier.identify(text, conversation="pl").code == "pl"
 
 
 def test_a_whole_sentence_does() -> None:
-    identifier = LanguageIdentifier(LANGUAGES, [LinguaDetector(LANGUAGES)])
+    identifier = LanguageIdentifier(LANGUAGES, LinguaDetector(LANGUAGES))
     assert identifier.identify("Ik heb mijn loon niet gekregen, wat nu?", conversation="pl").code == "nl"
 
 
 def test_the_hint_decides_where_the_text_says_nothing() -> None:
-    identifier = LanguageIdentifier(LANGUAGES, [LinguaDetector(LANGUAGES)])
+    identifier = LanguageIdentifier(LANGUAGES, LinguaDetector(LANGUAGES))
     assert identifier.identify("?!", hint="uk").code == "uk"
     assert identifier.identify("?!").code == "en"
 
