@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from actions.answer import contact_card, with_urgent_offer
-from actions.context import Context, ReplyAction, store
+from actions.content import store
+from actions.context import Context, ReplyAction
 from actions.reply import Button, Reply
 from knowledge import answers
 
 CHOICES = 3
+OUT_OF_SCOPE = "out_of_scope"
 LOST_BEFORE_HELP = 2
 # Who answers a question that the bot could not: general help in several languages.
 GENERAL_HELP = ("juridisch_loket", "fairwork", "workinnl")
@@ -33,7 +35,7 @@ class ActionClarify(ReplyAction):
 
 
 class ActionLost(ReplyAction):
-    """Not understood: say what the bot knows about; the second time search, menu and a person's number."""
+    """Not understood, or nothing that the bot knows: say what it does know; the second time search, menu and a number."""
 
     action_name = "action_lost"
 
@@ -43,7 +45,10 @@ class ActionLost(ReplyAction):
         if lost >= LOST_BEFORE_HELP:
             return _offer_if_urgent(context, _way_out(context)), {"lost": lost, "asked": None}
         buttons = (context.button("menu"), context.button("human"))
-        reply = Reply(language=context.language, text=context.phrases["lost"], buttons=buttons)
+        outside = context.tracker.latest_message["intent"]["name"] == OUT_OF_SCOPE
+        reply = Reply(
+            language=context.language, text=context.phrases["out_of_scope" if outside else "lost"], buttons=buttons
+        )
         return _offer_if_urgent(context, reply), {"lost": lost, "asked": None}
 
 

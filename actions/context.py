@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,25 +12,11 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.content import store
 from actions.reply import Button, Reply
-from knowledge.files import Content, load
-from knowledge.store import ContentStore, in_memory
+from knowledge.files import Content
 
 DEFAULT_LANGUAGE = "en"
-
-_stores: list[ContentStore] = []
-
-
-def use_store(store: ContentStore) -> None:
-    """Let the actions of this process read from the service's store; without it they read the content files."""
-    _stores[:] = [store]
-
-
-def store() -> ContentStore:
-    """The content that the actions answer from."""
-    if not _stores:
-        use_store(in_memory(load()[0]))
-    return _stores[0]
 
 
 @dataclass(frozen=True)
@@ -68,7 +54,7 @@ class Context:
         return Button(label=self.phrases[f"button.{key}"], payload=payload or f"/{key}")
 
 
-class ReplyAction(Action):
+class ReplyAction(Action, ABC):
     """An action that says one thing. `name()` is what the domain calls it."""
 
     action_name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from actions.answer import contact_card, sources
@@ -22,9 +23,9 @@ class FollowUp(ReplyAction):
         answer = answers.answer(context.content, context.topic, context.language, now=context.now)
         return self.part(context, answer), {"lost": 0}
 
+    @abstractmethod
     def part(self, context: Context, answer: Answer) -> Reply:
         """The part of the answer that this action shows."""
-        raise NotImplementedError
 
 
 class ActionMore(FollowUp):

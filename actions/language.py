@@ -9,7 +9,8 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.context import Context, ReplyAction, store
+from actions.content import store
+from actions.context import Context, ReplyAction
 from actions.reply import Button, Reply
 
 

@@ -192,7 +192,7 @@ def _open(settings: Settings) -> Service:
 
 
 def _assistant(service: Service) -> Assistant:
-    from actions.context import use_store
+    from actions.content import use_store
 
     use_store(service.content)
     return _assistant_of(service.settings.models_folder)

@@ -14,6 +14,7 @@ from structlog.types import EventDict, Processor
 # warnings,
 # in which neither quotes a message.
 QUIET = (
+    "alembic",
     "rasa",
     "rasa_sdk",
     "tensorflow",
@@ -50,6 +51,9 @@ def configure(level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=number, force=True)
+    # Warnings of libraries are for developers: they would only hide what an operator has to see.
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
 

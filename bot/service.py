@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,12 @@ class Service:
         """
         from bot.assistant import Assistant  # brings TensorFlow: not before the service listens
 
-        return Assistant.load(newest_model(self.settings.models_folder))
+        assistant = Assistant.load(newest_model(self.settings.models_folder))
+        assistant.warm_up()
+        # What was loaded stays: without this the collector walks over half a gigabyte of it again and again, amid answers.
+        gc.collect()
+        gc.freeze()
+        return assistant
 
 
 def open_service(settings: Settings) -> Service:

@@ -7,6 +7,8 @@ process writes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
@@ -25,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 BUSY_TIMEOUT_MS = 10_000
+READING = "wegwijs_reading"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -75,6 +78,14 @@ def session_factory(engine: Engine) -> sessionmaker[Session]:
     return sessionmaker(engine, expire_on_commit=False)
 
 
+@contextmanager
+def reading(sessions: sessionmaker[Session]) -> Iterator[Session]:
+    """A session that only reads and so waits for nobody: in SQLite any other takes the one write lock."""
+    with sessions() as session:
+        session.connection(execution_options={READING: True})
+        yield session
+
+
 def changed(result: Result[Any]) -> int:
     """How many rows an UPDATE or DELETE touched."""
     return cast(CursorResult[Any], result).rowcount
@@ -92,4 +103,5 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     # IMMEDIATE takes the write lock at once: a deferred transaction that turns into a writer fails without waiting.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    mode = "DEFERRED" if connection.get_execution_options().get(READING) else "IMMEDIATE"
+    connection.exec_driver_sql(f"BEGIN {mode}")

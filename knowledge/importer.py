@@ -29,7 +29,6 @@ RESPONSES: dict[str, tuple[str, ...]] = {
     "bot_challenge": ("human", "menu"),
     "feedback_good": ("menu",),
     "feedback_bad": ("human", "menu"),
-    "out_of_scope": ("menu", "human"),
 }
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from knowledge import search
 from knowledge.build import KEYED, KEYED_BY_LANGUAGE, build
-from knowledge.database import Base, session_factory
+from knowledge.database import Base, reading, session_factory
 from knowledge.files import Content, Phrases, PostcodeRegion, UrgencyPatterns
 from knowledge.models import CONTENT_TABLES, ContentDocument, CurrentContent
 from knowledge.schema import (
@@ -72,7 +72,7 @@ class ContentStore:
 
     def refresh(self) -> Edition:
         """Look which version is current and read it if it is another one than before."""
-        with self._sessions() as session:
+        with reading(self._sessions) as session:
             version = session.scalar(select(CurrentContent.version))
             if version is None:
                 raise NoContentError("no content has been built: run 'wegwijs kb build'")
@@ -83,7 +83,7 @@ class ContentStore:
     def search(self, query: str, language: str, *, limit: int = 3) -> list[str]:
         """Topics whose answers in `language` fit the query, best first (`knowledge.search`)."""
         version = self.current().version
-        with self._sessions() as session:
+        with reading(self._sessions) as session:
             return search.search(session, query, language, version=version, limit=limit)
 
 

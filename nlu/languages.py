@@ -11,13 +11,14 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import langdetect
 from langdetect.detector_factory import DetectorFactory
 from lingua import IsoCode639_1, LanguageDetectorBuilder
 
-from nlu.ngrams import LinearModel
+if TYPE_CHECKING:  # brings scikit-learn, which nobody needs who identifies languages by the library alone
+    from nlu.ngrams import LinearModel
 
 # How much likelier, before the message is read, the conversation's language is than all others together.
 PRIOR = 0.9

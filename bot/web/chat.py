@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, R
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 from sse_starlette.sse import EventSourceResponse
 from starlette.responses import JSONResponse
 
@@ -25,6 +26,7 @@ from bot.conversations import utc_now
 from bot.inbox import Incoming, Kind
 from bot.models import Conversation, InboxMessage
 from bot.service import Service
+from knowledge.database import reading
 
 CHANNEL = "web"
 HEARTBEAT_SECONDS = 20
@@ -93,18 +95,22 @@ def _service(request: Request) -> Service:
 ServiceOf = Annotated[Service, Depends(_service)]
 
 
-def _conversation_id(service: ServiceOf, authorization: Annotated[str, Header()] = "") -> str:
+def _find(session: Session, service: Service, authorization: str) -> Conversation:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise HTTPException(status.HTTP_401_UNAUTHORIZED, "send 'Authorization: Bearer <token>'")
     hashed = inbox.address_hash(CHANNEL, token, key=service.key)
-    with service.sessions() as session:
-        found = session.scalar(
-            select(Conversation.id).where(Conversation.channel == CHANNEL, Conversation.address_hash == hashed)
-        )
+    found = session.scalar(
+        select(Conversation).where(Conversation.channel == CHANNEL, Conversation.address_hash == hashed)
+    )
     if found is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "there is no such conversation (any more): begin a new one")
     return found
+
+
+def _conversation_id(service: ServiceOf, authorization: Annotated[str, Header()] = "") -> str:
+    with reading(service.sessions) as session:
+        return _find(session, service, authorization).id
 
 
 ConversationId = Annotated[str, Depends(_conversation_id)]
@@ -133,14 +139,13 @@ def write(
     incoming = _incoming(message, service.settings.max_text_characters)
     now = utc_now()
     try:
-        conversation_id = _conversation_id(service, authorization)
         with service.sessions.begin() as session:
+            conversation = _find(session, service, authorization)
             since = now - timedelta(minutes=1)
-            if inbox.received_since(session, conversation_id, since) >= service.settings.messages_per_minute:
+            if inbox.received_since(session, conversation.id, since) >= service.settings.messages_per_minute:
                 raise HTTPException(
                     status.HTTP_429_TOO_MANY_REQUESTS, "too many messages: wait a minute", {"Retry-After": "60"}
                 )
-            conversation = session.get_one(Conversation, conversation_id)
             stored = inbox.accept(session, conversation, incoming, now=now)
     except OperationalError:
         return _without_database(request, incoming, now)
@@ -151,9 +156,10 @@ def write(
 @router.get("/messages")
 def read(service: ServiceOf, conversation_id: ConversationId, after: Annotated[int, Query(ge=0)] = 0) -> Transcript:
     """The conversation since `after`, a cursor from an earlier answer; from the beginning without it."""
-    with service.sessions.begin() as session:
+    with reading(service.sessions) as session:
         transcript = _transcript(session, conversation_id, after)
-        if transcript.cursor > after:
+    if transcript.cursor > after:
+        with service.sessions.begin() as session:
             outbox.mark_delivered(session, conversation_id, up_to=transcript.cursor, now=utc_now())
     return transcript
 

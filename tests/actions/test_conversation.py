@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actions.context import use_store
+from actions.content import use_store
 from actions.reply import MAX_PAYLOAD_BYTES, Effect, Reply
 from bot.inbox import Kind, Turn
 from knowledge.files import Content

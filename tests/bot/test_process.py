@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,63 +16,10 @@ from typer.testing import CliRunner
 
 from bot.cli import app
 from bot.settings import Settings, SettingsError, read_settings
+from tests.process import Process
 
 ROOT = Path(__file__).parents[2]
 SECRET = "zażółć gęślą jaźń moje hasło"
-
-
-class Process:
-    """`wegwijs serve` on a free port, with a database of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.log = folder / "log.jsonl"
-        self.start()
-
-    def start(self) -> None:
-        began = time.monotonic()
-        with self.log.open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "serve", "--port", str(self.port)],
-                cwd=ROOT,
-                stderr=log,
-                env={
-                    **os.environ,
-                    "DATABASE_URL": f"sqlite:///{self._folder / 'w.db'}",
-                    "SECRET_KEY": "key",
-                    "TF_CPP_MIN_LOG_LEVEL": "3",
-                },
-            )
-        self._wait("/healthz", 30)
-        self.listened_after = time.monotonic() - began
-
-    port = 18231
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def ready(self) -> None:
-        self._wait("/readyz", 120)
-
-    def kill(self) -> None:
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-
-    def stop(self) -> int:
-        self._process.terminate()
-        return self._process.wait(timeout=30)
-
-    def _wait(self, path: str, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            try:
-                if httpx.get(self.url + path).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.1)
-        raise AssertionError(f"{path} not there after {seconds} s: {self.log.read_text()[-2000:]}")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,149 @@
+"""The chat in a real browser against the real service: what a person with a phone sees and does."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.process import Process
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+PHONE = {"width": 320, "height": 640}
+ANSWER_MS = 15_000
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    running = Process(tmp_path_factory.mktemp("e2e"))
+    running.ready()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, process: Process) -> Iterator[Page]:
+    context = browser.new_context(viewport=PHONE, locale="en-GB", has_touch=True)
+    opened = context.new_page()
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.goto(process.url)
+    expect(opened.locator(".bot").first).to_contain_text("robot", timeout=ANSWER_MS)
+    yield opened
+    assert faults == []
+    context.close()
+
+
+def ask(page: Page, text: str) -> None:
+    page.get_by_label("Your message").fill(text)
+    page.keyboard.press("Enter")
+
+
+def test_a_question_gets_its_answer_with_numbers_to_call_and_folded_sources(page: Page) -> None:
+    ask(page, "how high is the minimum wage per hour?")
+    answer = page.locator(".bot").last
+    expect(answer.locator("h2")).to_contain_text("minimum wage", ignore_case=True, timeout=ANSWER_MS)
+    expect(answer.locator("ol li").first).to_be_visible()
+    assert re.fullmatch(r"tel:\+?\d+", answer.locator("a.call").first.get_attribute("href") or "")
+    sources = answer.locator("details")
+    expect(sources.locator("li").first).to_be_hidden()
+    sources.locator("summary").click()
+    expect(sources.locator("li").first).to_be_visible()
+
+
+def test_everything_is_reached_by_pressing(page: Page) -> None:
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("button", name="Health and care").click(timeout=ANSWER_MS)
+    page.get_by_role("button", name="Pregnancy").click(timeout=ANSWER_MS)
+    expect(page.locator(".bot h2").last).to_contain_text("pregnant", timeout=ANSWER_MS)
+
+
+def test_a_cry_for_help_stands_out_with_the_number_first(page: Page) -> None:
+    ask(page, "help he is beating me he has a knife")
+    answer = page.locator(".bot.urgent")
+    expect(answer).to_contain_text("112", timeout=ANSWER_MS)
+    expect(answer.locator('a.call[href="tel:112"]')).to_be_visible()
+
+
+def test_the_conversation_survives_a_reload(page: Page) -> None:
+    ask(page, "my boss does not pay me")
+    expect(page.locator(".bot h2").last).to_be_visible(timeout=ANSWER_MS)
+    title = page.locator(".bot h2").last.inner_text()
+    page.reload()
+    expect(page.locator(".person")).to_contain_text("my boss does not pay me", timeout=ANSWER_MS)
+    expect(page.locator(".bot h2").last).to_have_text(title)
+
+
+def test_what_is_written_without_network_is_sent_when_it_is_back(page: Page) -> None:
+    page.context.set_offline(True)
+    ask(page, "how many holidays do i have")
+    expect(page.get_by_role("status")).to_contain_text("No network", timeout=ANSWER_MS)
+    page.context.set_offline(False)
+    expect(page.locator(".bot h2").last).to_contain_text("holiday", ignore_case=True, timeout=ANSWER_MS)
+    assert page.locator(".person").count() == 1
+
+
+def test_the_language_is_picked_and_kept(page: Page) -> None:
+    page.get_by_label("Choose your language").select_option("pl")
+    expect(page.locator("html")).to_have_attribute("lang", "pl")
+    expect(page.locator("#send")).to_have_text("Wyślij", timeout=ANSWER_MS)
+    page.locator("#input").fill("minimalna stawka godzinowa")
+    page.keyboard.press("Enter")
+    expect(page.locator(".bot h2").last).to_contain_text("minimaln", ignore_case=True, timeout=ANSWER_MS)
+
+
+def test_an_answer_is_read_out_and_reached_with_the_keyboard_alone(page: Page) -> None:
+    log = page.get_by_role("log")
+    expect(log).to_have_attribute("aria-live", "polite")
+    page.locator("#input").focus()
+    page.keyboard.type("how do i get a bsn for a short stay")
+    page.keyboard.press("Enter")
+    expect(page.locator(".bot h2").last).to_contain_text("BSN", timeout=ANSWER_MS)
+    page.locator(".bot .buttons button").last.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".bot").last.locator("a.call").first).to_be_visible(timeout=ANSWER_MS)
+
+
+def test_leaving_empties_the_page_at_once_and_deletes_the_conversation(page: Page, process: Process) -> None:
+    page.context.route("**://www.buienradar.nl/**", lambda route: route.fulfill(body="weather"))
+    ask(page, "my husband hits me")
+    expect(page.locator(".bot.urgent")).to_be_visible(timeout=ANSWER_MS)
+    page.get_by_role("button", name="Leave this page at once").click()
+    expect(page.locator("body")).to_have_text("weather")
+    page.goto(process.url)
+    expect(page.locator(".bot").first).to_contain_text("robot", timeout=ANSWER_MS)
+    expect(page.locator(".person")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible_and_nothing_is_cut_off_at_320_pixels(page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    ask(page, "landlord does not give my deposit back")
+    expect(page.locator(".bot h2").last).to_be_visible(timeout=ANSWER_MS)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_the_page_asks_nothing_of_any_other_host(browser: Browser, process: Process) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    page.goto(process.url)
+    expect(page.locator(".bot").first).to_be_visible(timeout=ANSWER_MS)
+    assert hosts == {process.url.split("/")[2]}
+    assert context.cookies() == []
+    context.close()

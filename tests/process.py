@@ -1,0 +1,75 @@
+"""The service as its own process, for tests that look at it from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Process:
+    """`wegwijs serve` on a free port, with a database of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.port = free_port()
+        self.log = folder / "log.jsonl"
+        self.start()
+
+    def start(self) -> None:
+        began = time.monotonic()
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "bot", "serve", "--port", str(self.port)],
+                cwd=ROOT,
+                stderr=log,
+                env={
+                    **os.environ,
+                    "DATABASE_URL": f"sqlite:///{self._folder / 'w.db'}",
+                    "SECRET_KEY": "key",
+                    "TF_CPP_MIN_LOG_LEVEL": "3",
+                },
+            )
+        self._wait("/healthz", 30)
+        self.listened_after = time.monotonic() - began
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ready(self) -> None:
+        self._wait("/readyz", 120)
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> int:
+        self._process.terminate()
+        return self._process.wait(timeout=30)
+
+    def _wait(self, path: str, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            try:
+                if httpx.get(self.url + path).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"{path} not there after {seconds} s: {self.log.read_text()[-2000:]}")
