@@ -7,11 +7,13 @@ import json
 import re
 import subprocess
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
 
+from knowledge.files import load
 from knowledge.importer import examples
 from knowledge.search import fold
 
@@ -125,3 +127,14 @@ def test_the_examples_are_clean() -> None:
         assert not re.search(r"[\[\]{}|]", text), json.dumps([language, label])
         key = (language, " ".join(fold(text).split()))
         assert seen.setdefault(key, label) == label, f"{language}: one message under {seen[key]} and {label}"
+
+
+def test_there_are_enough_different_examples_in_every_language() -> None:
+    counts: Counter[tuple[str, str]] = Counter()
+    for example in examples(ROOT / "nlu" / "examples"):
+        counts[example.get("metadata")["language"], example.get("intent")] += 1
+    content, _ = load()
+    for language in content.languages:
+        for label in content.topics:
+            least = 60 if label.startswith("urgent.") else 40
+            assert counts[language, label] >= least, (language, label, counts[language, label])
