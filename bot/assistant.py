@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +17,7 @@ from rasa.core.actions.action import RemoteAction
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.core.tracker_store import TrackerStore
+from rasa.engine.constants import PLACEHOLDER_MESSAGE, PLACEHOLDER_TRACKER
 from rasa.shared.core.constants import ACTION_LISTEN_NAME
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SlotSet
@@ -72,6 +73,20 @@ class Assistant:
         """What the model makes of a text, as the conversation would: language, entities, ranking, urgency, decision."""
         message = UserMessage(text, metadata={"language": language, "hint": hint})
         return dict(await self._agent.processor.parse_message(message))
+
+    def parse_all(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """What the model makes of many texts, each on its own; one run of the graph, which costs as much as a message does."""
+        processor = self._agent.processor
+        results = processor.graph_runner.run(
+            inputs={
+                PLACEHOLDER_MESSAGE: [UserMessage(text, metadata={}) for text in texts],
+                PLACEHOLDER_TRACKER: DialogueStateTracker.from_events("", []),
+            },
+            targets=[processor.model_metadata.nlu_target],
+        )
+        return [
+            message.as_dict(only_output_properties=True) for message in results[processor.model_metadata.nlu_target]
+        ]
 
     async def respond(self, turn: Turn) -> Outcome:
         """Take one turn. Says nothing where an action failed; the caller has words for that."""

@@ -76,11 +76,11 @@ def chat(
 @app.command()
 def classify() -> None:
     """Classify JSON lines {"text": …} from standard input; one JSON line out for each, in order."""
-    from bot.classify import classify_lines
+    from bot.classify import BATCH, classify_lines
 
     _quiet()
     assistant = _assistant_of(_settings().models_folder)
-    asyncio.run(classify_lines(assistant, sys.stdin, sys.stdout))
+    classify_lines(assistant, sys.stdin, sys.stdout, batch=1 if sys.stdin.isatty() else BATCH)
 
 
 @app.command()
@@ -113,7 +113,7 @@ def evaluate(
     from bot.classify import classify_texts
 
     with screen.status(f"Reading {len(messages)} messages…"):
-        results = asyncio.run(classify_texts(assistant, [message.text for message in messages]))
+        results = classify_texts(assistant, [message.text for message in messages])
     summary = write_report(messages, results, out)
     screen.print(summary)
     screen.print(f"Report: {out / 'report.html'}")
