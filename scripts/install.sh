@@ -22,5 +22,7 @@ fi
 
 [ -x .venv/bin/python ] || "$UV" venv -q --python 3.11 .venv
 echo "Installing the locked environment (about 220 packages; a few minutes the first time)…"
+# The one package without a wheel that has C code; a machine without a compiler takes it without.
+export MULTIDICT_NO_EXTENSIONS=1
 # Compiled at once: otherwise every start reads Rasa and TensorFlow as source, which takes three times as long.
 "$UV" pip sync --require-hashes --compile-bytecode requirements.lock
