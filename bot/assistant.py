@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar
@@ -65,9 +65,10 @@ class Assistant:
             raise NoModelError(f"{model} could not be loaded: run 'wegwijs train'")
         return cls(agent)
 
-    def warm_up(self) -> None:
-        """Take one turn for nobody: what Rasa and its libraries do once only would make the first person wait a second."""
-        asyncio.run(self.respond(Turn(0, "warm-up", Kind.TEXT, "minimum wage", None, None, {}, 1)))
+    def warm_up(self, questions: Iterable[str]) -> None:
+        """Answer questions of nobody: what the libraries do once a language would make the first person wait a second."""
+        for question in questions:
+            asyncio.run(self.respond(Turn(0, "warm-up", Kind.TEXT, question, None, None, {}, 1)))
 
     async def parse(self, text: str, *, language: str | None = None, hint: str | None = None) -> dict[str, Any]:
         """What the model makes of a text, as the conversation would: language, entities, ranking, urgency, decision."""

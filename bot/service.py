@@ -46,7 +46,9 @@ class Service:
         from bot.assistant import Assistant  # brings TensorFlow: not before the service listens
 
         assistant = Assistant.load(newest_model(self.settings.models_folder))
-        assistant.warm_up()
+        content = self.content.current().content
+        topic = next(topic for topic in content.topics if not topic.startswith("urgent."))
+        assistant.warm_up(content.words[topic, language].title for language in content.languages)
         # What was loaded stays: without this the collector walks over half a gigabyte of it again and again, amid answers.
         gc.collect()
         gc.freeze()

@@ -17,7 +17,7 @@ from knowledge.files import UrgencyPatterns
 from knowledge.search import fold
 
 # Probability of the six kinds together. What is missed costs more than what is offered in vain (docs/models.md).
-CERTAIN = 0.60
+CERTAIN = 0.65
 POSSIBLE = 0.06
 PREFIX = "urgent."  # of the labels that are urgent kinds
 _GAP = r"(?:\W+\w+){0,4}\W+"  # "…" in a phrase: up to four words

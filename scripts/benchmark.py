@@ -49,7 +49,9 @@ def main() -> None:
         table.add_row("memory at its highest", f"{peak:.0f} MB")
         service.terminate()
         (Path(folder) / "peer.py").write_text(PEER, "utf-8")
-        peer = _serve([sys.executable, "-m", "uvicorn", "--app-dir", folder, "peer:app", "--port", "8766"], {})
+        peer = _serve(
+            [sys.executable, "-m", "uvicorn", "--app-dir", folder, "peer:app", "--port", "8766", "--ws", "none"], {}
+        )
         other = httpx.Client(base_url="http://127.0.0.1:8766")
         _until(other, "/openapi.json")
         spent = [_post(other) for _ in range(200)]
@@ -89,7 +91,9 @@ def _post(client: httpx.Client) -> float:
 
 
 def _serve(command: list[str], settings: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stderr=subprocess.DEVNULL)  # noqa: S603
+    return subprocess.Popen(  # noqa: S603
+        command, cwd=ROOT, env={**os.environ, **settings}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def _until(client: httpx.Client, path: str) -> float:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
-from rasa.engine.storage.resource import Resource
-from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.constants import ENTITIES, INTENT, METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from knowledge.places import POSTCODE
 from nlu import commands
+from nlu.components.untrained import UntrainedComponent
 from nlu.decision import Decision, decide
 from nlu.topics import Guess
 from nlu.urgency import Level, Urgency
@@ -24,22 +20,11 @@ INTENT_OF = {Decision.CLARIFY: "clarify", Decision.FALLBACK: "nlu_fallback"}
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
-class AnswerDecision(GraphComponent):
+class AnswerDecision(UntrainedComponent):
     """Sets `decision` and the intent that the rules act on; the ranking stays the topic model's."""
 
     def __init__(self) -> None:
         self._commands = commands.load()
-
-    @classmethod
-    def create(
-        cls,
-        config: dict[str, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> AnswerDecision:
-        """The component, with the command files read."""
-        return cls()
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Decide each message."""

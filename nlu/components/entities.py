@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
-from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
-from rasa.engine.storage.resource import Resource
-from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.extractors.extractor import EntityExtractorMixin
 from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from knowledge.files import load as load_content
 from nlu.components.tokens import ANY_LANGUAGE, pipeline
+from nlu.components.untrained import UntrainedComponent
 from nlu.entities import Gazetteers, figures
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
-class GazetteerEntityExtractor(GraphComponent, EntityExtractorMixin):
+class GazetteerEntityExtractor(UntrainedComponent, EntityExtractorMixin):
     """Adds places, countries, sectors, amounts and dates to the entities."""
 
     def __init__(self) -> None:
         # One pipeline for all languages: names are names, and sixteen vocabularies would cost memory for nothing.
         self._gazetteers = Gazetteers(pipeline(ANY_LANGUAGE), load_content()[0].languages)
-
-    @classmethod
-    def create(
-        cls,
-        config: dict[str, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> GazetteerEntityExtractor:
-        """The component, with the gazetteers read."""
-        return cls()
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Find the entities of each message."""

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
-from rasa.engine.storage.resource import Resource
-from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from knowledge.files import load as load_content
 from nlu import urgency
 from nlu.components.topics import PROBABILITIES
+from nlu.components.untrained import UntrainedComponent
 from nlu.urgency import PhraseRules
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
-class UrgencyDetector(GraphComponent):
+class UrgencyDetector(UntrainedComponent):
     """Sets `urgency` to kind and level; nothing where nobody is in danger."""
 
     def __init__(self) -> None:
         self._rules = PhraseRules(load_content()[0].urgency)
-
-    @classmethod
-    def create(
-        cls,
-        config: dict[str, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> UrgencyDetector:
-        """The component, with the phrases of all languages read."""
-        return cls()
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Judge each message by phrases and by the topic model's probabilities."""
