@@ -57,6 +57,8 @@ def test_a_question_gets_its_answer_with_numbers_to_call_and_folded_sources(page
     expect(answer.locator("h2")).to_contain_text("minimum wage", ignore_case=True, timeout=ANSWER_MS)
     expect(answer.locator("ol li").first).to_be_visible()
     assert re.fullmatch(r"tel:\+?\d+", answer.locator("a.call").first.get_attribute("href") or "")
+    expect(page.get_by_role("button", name="Leave this page at once")).to_be_in_viewport()
+    expect(page.locator("#input")).to_be_in_viewport()
     sources = answer.locator("details")
     expect(sources.locator("li").first).to_be_hidden()
     sources.locator("summary").click()
@@ -74,7 +76,7 @@ def test_a_cry_for_help_stands_out_with_the_number_first(page: Page) -> None:
     ask(page, "help he is beating me he has a knife")
     answer = page.locator(".bot.urgent")
     expect(answer).to_contain_text("112", timeout=ANSWER_MS)
-    expect(answer.locator('a.call[href="tel:112"]')).to_be_visible()
+    expect(answer.locator('a.call[href="tel:112"]').first).to_be_in_viewport()
 
 
 def test_the_conversation_survives_a_reload(page: Page) -> None:

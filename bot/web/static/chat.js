@@ -163,7 +163,7 @@ function drawPerson(id, text, mark) {
   bubble.dir = "auto";
   bubble.append(hidden(`${texts["web.you"]}: `), text);
   log.append(bubble);
-  bubble.scrollIntoView({ block: "end" });
+  log.scrollTo({ top: log.scrollHeight });
 }
 
 function draw(reply, at = 0) {
@@ -173,7 +173,7 @@ function draw(reply, at = 0) {
   if (at) drawn.id = `r-${at}`;
   drawn.prepend(hidden(`${texts["web.bot"]}: `));
   log.append(drawn);
-  drawn.scrollIntoView({ block: "start" });
+  log.scrollTo({ top: drawn.offsetTop - 8 });
 }
 
 function press(button) {

@@ -6,6 +6,8 @@ export function renderReply(reply, texts, { press, shareLocation }) {
   if (reply.notice) box.append(make("p", { className: "note" }, reply.notice));
   for (const warning of reply.warnings) box.append(withBold(make("p", { className: "warning" }), warning));
   if (reply.title) box.append(make("h2", {}, reply.title));
+  // In danger the numbers to press come before anything there is to read.
+  if (reply.is_urgent) box.append(numbers(reply.contacts, texts));
   if (reply.text) box.append(withBold(make("p", { className: "text" }), reply.text));
   for (const section of reply.sections) box.append(list(section));
   if (reply.contacts.length) box.append(contacts(reply, texts));
@@ -37,6 +39,18 @@ function list({ heading, kind, items }) {
   return section;
 }
 
+function numbers(cards, texts) {
+  const row = make("div", { className: "reach" });
+  for (const card of cards) if (card.phone) row.append(call(card, texts));
+  return row;
+}
+
+function call(card, texts) {
+  const link = make("a", { className: "call", href: `tel:${card.phone.replace(/[^+\d]/g, "")}` }, card.phone);
+  link.setAttribute("aria-label", `${texts["web.call"].replace("{phone}", card.phone)}, ${card.name}`);
+  return link;
+}
+
 function contacts(reply, texts) {
   const section = make("section", { className: "cards" });
   if (reply.contacts_heading) section.append(make("h3", {}, reply.contacts_heading));
@@ -47,11 +61,7 @@ function contacts(reply, texts) {
       box.append(make("p", { className: card.is_open && index === 0 ? "open" : "" }, note));
     });
     const reach = make("div", { className: "reach" });
-    if (card.phone) {
-      const call = make("a", { className: "call", href: `tel:${card.phone.replace(/[^+\d]/g, "")}` }, card.phone);
-      call.setAttribute("aria-label", `${texts["web.call"].replace("{phone}", card.phone)}, ${card.name}`);
-      reach.append(call);
-    }
+    if (card.phone) reach.append(call(card, texts));
     if (card.whatsapp) reach.append(outside("WhatsApp", `https://wa.me/${card.whatsapp.replace(/\D/g, "")}`));
     if (card.url) reach.append(outside(card.url.replace(/^https?:\/\/(www\.)?/, "").split("/")[0], card.url));
     if (reach.childElementCount) box.append(reach);
