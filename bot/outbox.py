@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from actions.reply import Reply
+from bot.bidi import isolated
 from bot.models import Conversation, InboxMessage, OutboxMessage
 from knowledge.database import changed
 
@@ -101,7 +102,7 @@ def _add(session: Session, message: InboxMessage, part: str, reply: Reply, now: 
             conversation_id=message.conversation_id,
             answers=message.id,
             part=part,
-            reply=reply.model_dump(mode="json"),
+            reply=isolated(reply).model_dump(mode="json"),
             created_at=now,
         )
     )

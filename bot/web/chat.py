@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse
 
 from actions.reply import Reply
 from bot import inbox, outbox, people
+from bot.bidi import isolated
 from bot.conversations import utc_now
 from bot.inbox import Incoming, Kind
 from bot.models import Conversation, InboxMessage
@@ -245,4 +246,6 @@ def _without_database(request: Request, incoming: Incoming, now: datetime) -> JS
     text = incoming.body if incoming.kind is Kind.TEXT else ""
     reply = frozen.urgent_reply(text, language=None, hint=incoming.hint, now=now)
     reply = reply or frozen.failed(text, language=None, hint=incoming.hint, now=now)
-    return JSONResponse({"detail": "error.failed", "reply": reply.model_dump(mode="json")}, 503, {"Retry-After": "5"})
+    return JSONResponse(
+        {"detail": "error.failed", "reply": isolated(reply).model_dump(mode="json")}, 503, {"Retry-After": "5"}
+    )

@@ -13,6 +13,7 @@ const input = document.getElementById("input");
 const picker = document.getElementById("language");
 
 let texts = {};
+let directions = {};
 let cursor = 0;
 let stream = null;
 let sending = false;
@@ -36,10 +37,11 @@ async function start() {
 }
 
 async function speak(language) {
-  const response = await fetch(`${API}/texts/${language}`);
-  if (!response.ok) return;
+  const response = await fetch(`${API}/texts/${language}`).catch(() => null);
+  if (!response?.ok) return;
   const found = await response.json();
   texts = found.texts;
+  directions = Object.fromEntries(Object.entries(found.languages).map(([code, { direction }]) => [code, direction]));
   document.documentElement.lang = language;
   document.documentElement.dir = found.direction;
   picker.value = language;
@@ -98,7 +100,7 @@ async function post(entry) {
   if (response.status === 202) { bubble?.classList.remove("waiting"); return "accepted"; }
   if (response.status === 404) { kept.token = null; return "retry"; }
   const answer = await response.json().catch(() => ({}));
-  if (answer.reply) draw(answer.reply);
+  if (answer.reply) await draw(answer.reply);
   if (response.status === 429 || response.status >= 500) return "retry";
   bubble?.classList.add("failed");
   say((texts[answer.detail] || texts["web.failed"]).replace("{limit}", input.maxLength));
@@ -111,13 +113,13 @@ const authorization = () => ({ Authorization: `Bearer ${kept.token}` });
 async function show() {
   const response = await fetch(`${API}/messages`, { headers: authorization() }).catch(() => null);
   if (response?.status === 404) { kept.token = null; return; }
-  if (response?.ok) take(await response.json());
+  if (response?.ok) await take(await response.json());
 }
 
 async function catchUp() {
   if (!kept.token) return;
   const response = await fetch(`${API}/messages?after=${cursor}`, { headers: authorization() }).catch(() => null);
-  if (response?.ok) take(await response.json());
+  if (response?.ok) await take(await response.json());
 }
 
 // Server-sent events read by fetch, because EventSource can't send the token in a header.
@@ -147,12 +149,17 @@ async function listen() {
   if (mine === stream) setTimeout(listen, RETRY_MS[1]);
 }
 
+// One transcript after the other: a reply in another language waits for the texts of that language.
+let drawing = Promise.resolve();
 function take(transcript) {
-  for (const entry of transcript.entries) {
-    if (entry.author === "person") drawPerson(entry.id, entry.text, "");
-    else if (entry.cursor > cursor) draw(entry.reply, entry.cursor);
-  }
-  cursor = Math.max(cursor, transcript.cursor);
+  drawing = drawing.then(async () => {
+    for (const entry of transcript.entries) {
+      if (entry.author === "person") drawPerson(entry.id, entry.text, "");
+      else if (entry.cursor > cursor) await draw(entry.reply, entry.cursor);
+    }
+    cursor = Math.max(cursor, transcript.cursor);
+  });
+  return drawing;
 }
 
 function drawPerson(id, text, mark) {
@@ -166,10 +173,10 @@ function drawPerson(id, text, mark) {
   log.scrollTo({ top: log.scrollHeight });
 }
 
-function draw(reply, at = 0) {
+async function draw(reply, at = 0) {
   if (at && document.getElementById(`r-${at}`)) return;
-  if (reply.language !== document.documentElement.lang) speak(reply.language);
-  const drawn = renderReply(reply, texts, { press, shareLocation });
+  if (reply.language !== document.documentElement.lang) await speak(reply.language);
+  const drawn = renderReply(reply, texts, { direction: directions[reply.language] || "auto", press, shareLocation });
   if (at) drawn.id = `r-${at}`;
   drawn.prepend(hidden(`${texts["web.bot"]}: `));
   log.append(drawn);
@@ -191,6 +198,7 @@ function shareLocation() {
 function hidden(text) {
   const span = document.createElement("span");
   span.className = "hidden";
+  span.dir = document.documentElement.dir; // or it, and not what was written, would set the bubble's direction
   span.textContent = text;
   return span;
 }
@@ -202,6 +210,7 @@ form.addEventListener("submit", (event) => {
   const text = input.value.trim();
   if (!text) { say(texts["error.empty"]); return; }
   input.value = "";
+  input.dir = "";
   input.style.height = "";
   say("");
   enqueue({ text });
@@ -209,7 +218,11 @@ form.addEventListener("submit", (event) => {
 input.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
 });
-input.addEventListener("input", () => { input.style.height = "auto"; input.style.height = `${input.scrollHeight}px`; });
+input.addEventListener("input", () => {
+  input.dir = input.value ? "auto" : ""; // an empty field stands as its placeholder is read
+  input.style.height = "auto";
+  input.style.height = `${input.scrollHeight}px`;
+});
 picker.addEventListener("change", async () => {
   const language = picker.value;
   await speak(language);

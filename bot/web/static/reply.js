@@ -1,8 +1,9 @@
 // Draws a reply (actions/reply.py) as elements. Text is set as text, never as HTML; **bold** is the only markup.
 
-export function renderReply(reply, texts, { press, shareLocation }) {
+export function renderReply(reply, texts, { direction, press, shareLocation }) {
   const box = make("article", { className: `entry bot${reply.is_urgent ? " urgent" : ""}` });
   box.lang = reply.language;
+  box.dir = direction;
   if (reply.notice) box.append(make("p", { className: "note" }, reply.notice));
   for (const warning of reply.warnings) box.append(withBold(make("p", { className: "warning" }), warning));
   if (reply.title) box.append(make("h2", {}, reply.title));
