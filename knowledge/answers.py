@@ -9,12 +9,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from opening_hours import OpeningHours
 
 from knowledge import formats, search
-from knowledge.files import PLACEHOLDER, Content
+from knowledge.files import PLACEHOLDER, Content, split_forms
 from knowledge.schema import Organisation, ParameterKind, Review, Words
 
 _TITLE_WEIGHT = 3  # a word in the title of a measure tells more than one in its text
@@ -256,9 +257,9 @@ class _Filler:
         )
 
     def text(self, text: str) -> str:
-        return PLACEHOLDER.sub(lambda match: self._value(match[1]), text)
+        return PLACEHOLDER.sub(lambda match: self._value(match[1], match[2]), text)
 
-    def _value(self, name: str) -> str:
+    def _value(self, name: str, forms: str | None) -> str:
         if name.startswith("org."):
             _, organisation, field = name.split(".")
             return organisation_field(self._content.organisations[organisation], field) or ""
@@ -269,7 +270,10 @@ class _Filler:
             return self._phrases["value.unknown"]
         if not value.verified:
             self.doubtful = True
-        written = formats.value(ParameterKind(parameter.kind), value.value, self._language)
+        if forms and isinstance(value.value, Decimal):
+            written = formats.counted(value.value, split_forms(forms), self._language)
+        else:
+            written = formats.value(ParameterKind(parameter.kind), value.value, self._language)
         return self._phrases["value.at_least"].format(value=written) if value.at_least else written
 
 

@@ -15,8 +15,9 @@ from typing import Any, Literal
 from opening_hours import OpeningHours
 
 from knowledge.answers import ORGANISATION_FIELDS, fill, organisation_field
-from knowledge.files import Content, Fault, load, placeholders
-from knowledge.schema import Words
+from knowledge.files import Content, Fault, load, placeholders, plural_forms
+from knowledge.formats import plural_categories
+from knowledge.schema import ParameterKind, Words
 
 SHORT_CHARACTERS = 500  # of the filled-in short answer: one phone screen
 MESSAGE_CHARACTERS = 4096  # Telegram and WhatsApp text
@@ -173,10 +174,21 @@ def _words(content: Content, topic: str, language: str) -> Iterator[Fault]:
     for name in sorted(used - declared):
         yield _fault(file, name, f"is not among the parameters of {_topic_file(topic)}")
     for text in words.texts():
+        yield from _plurals(content, file, text, language)
         if MONEY_IN_WORDS.search(text):
             yield _fault(file, "words", "an amount or telephone number stands in the words: make it a placeholder")
     if len(words.button) > BUTTON_CHARACTERS:
         yield _fault(file, "button", f"has {len(words.button)} characters, a button takes {BUTTON_CHARACTERS}")
+
+
+def _plurals(content: Content, file: str, text: str, language: str) -> Iterator[Fault]:
+    categories = plural_categories(language)
+    for name, forms in plural_forms(text):
+        parameter = content.parameters.get(name)
+        if parameter is not None and parameter.kind is not ParameterKind.NUMBER:
+            yield _fault(file, name, f"is no number but {parameter.kind}: nothing agrees with it, write {{{name}}}")
+        elif len(forms) != len(categories):
+            yield _fault(file, name, f"needs {len(categories)} forms ({' | '.join(categories)}), has {len(forms)}")
 
 
 def _lengths(content: Content, today: date) -> Iterator[Fault]:

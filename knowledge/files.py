@@ -30,7 +30,8 @@ from knowledge.schema import (
 )
 
 CONTENT_FOLDER = Path(__file__).parent
-PLACEHOLDER = re.compile(r"\{([a-z0-9_]+(?:\.[a-z0-9_]+)+)\}")
+# `{claims.years_back}`, or with the forms of the noun that agrees with the number: `{claims.years_back: rok | lata | lat}`.
+PLACEHOLDER = re.compile(r"\{([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?::([^{}]*))?\}")
 SECTIONS = ("steps", "details", "exceptions")
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -119,7 +120,19 @@ class Content:
 
 def placeholders(*texts: str) -> set[str]:
     """The ids that the texts name in curly brackets, such as `minimum_wage.hourly_21`."""
-    return {name for text in texts for name in PLACEHOLDER.findall(text)}
+    return {name for text in texts for name, _ in PLACEHOLDER.findall(text)}
+
+
+def plural_forms(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The ids with forms of a noun behind them, and these forms in the order of `knowledge.formats.plural_categories`."""
+    for name, forms in PLACEHOLDER.findall(text):
+        if forms:
+            yield name, split_forms(forms)
+
+
+def split_forms(forms: str) -> tuple[str, ...]:
+    """What stands behind the colon of a placeholder, taken apart."""
+    return tuple(form.strip() for form in forms.split("|"))
 
 
 def load(folder: Path = CONTENT_FOLDER) -> tuple[Content, list[Fault]]:

@@ -10,9 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
 
+import yaml
 from rapidfuzz import fuzz, process
 
 from knowledge.files import PostcodeRegion
@@ -22,9 +24,9 @@ from knowledge.search import fold
 EARTH_RADIUS_KM = 6371.0
 LONGEST_NAME_WORDS = 4
 SHORTEST_ALTERNATIVE = 5  # letters: "Loon" is another name of a village, and the Dutch word for wage
-# Of names that change so much in the cases of Slavic languages that likeness does not find them.
-CASE_FORMS = dict.fromkeys(("haga", "hadze", "hagi", "гаага", "гаазі", "гааги", "гааге"), "den haag")
+LARGEST = 3  # towns that are meant also by a name of four letters: "Haga", "Χάγη"
 SHORTEST_FUZZY = 5  # letters: shorter names have too many neighbours
+LONGEST_ENDING = 4
 FUZZY_SCORE = 78  # of 100; "amsterdamie" ↔ "amsterdam"
 POSTCODE = re.compile(r"\b([1-9]\d)\d{2}\s?(?:[a-z]{2})?\b", re.IGNORECASE)
 
@@ -51,15 +53,53 @@ def names() -> Mapping[str, Place]:
     """Every known name of a Dutch place, folded, with the place; the larger place where two share a name."""
     found: dict[str, Place] = {}
     rows = json.loads((Path(__file__).parent / "places.json").read_text("utf-8"))
-    for name, lat, lon, alternatives in rows:
+    for rank, (name, lat, lon, alternatives) in enumerate(rows):
+        shortest = SHORTEST_ALTERNATIVE - 1 if rank < LARGEST else SHORTEST_ALTERNATIVE
         place = Place("Den Haag" if name == "The Hague" else name, lat, lon)
         found.setdefault(fold(name), place)
         for spelling in alternatives:
-            if len(spelling) >= SHORTEST_ALTERNATIVE:
+            if len(spelling) >= shortest:
                 found.setdefault(fold(spelling), place)
-    for form, name in CASE_FORMS.items():
-        found[form] = found[name]
     return found
+
+
+@cache
+def _largest() -> tuple[Place, ...]:
+    return tuple(dict.fromkeys(names().values()))[:LARGEST]
+
+
+@cache
+def _inflections() -> tuple[Mapping[str, frozenset[str]], tuple[str, ...]]:
+    """Endings with what may have stood in their place, and prefixes, of all languages together."""
+    data = yaml.safe_load((Path(__file__).parent / "place_endings.yml").read_text("utf-8"))
+    endings: dict[str, set[str]] = {}
+    for language in data["endings"].values():
+        for ending, originals in language.items():
+            endings.setdefault(fold(ending), set()).update(map(fold, originals))
+    return {ending: frozenset(found) for ending, found in endings.items()}, tuple(chain(*data["prefixes"].values()))
+
+
+def inflected(word: str) -> Place | None:
+    """The place whose name a word is in some case, such as "Hadze" or "Rotterdam'da"; None where it is none.
+
+    Args:
+        word: a word, or several where the last one has the ending.
+
+    """
+    folded = re.sub(r"['’]", "", fold(word))
+    known = names()
+    endings, prefixes = _inflections()
+    for length in range(1, LONGEST_ENDING + 1):
+        stem = folded[:-length]
+        for original in endings.get(folded[-length:], ()):
+            name = stem + original
+            # Of the villages with four letters a form is too often some other word ("beste" is not "Best").
+            if name in known and (len(name) >= SHORTEST_ALTERNATIVE or known[name] in _largest()):
+                return known[name]
+    for prefix in prefixes:
+        if folded.startswith(prefix) and folded.removeprefix(prefix) in known:
+            return known[folded.removeprefix(prefix)]
+    return None
 
 
 def find(text: str, regions: Mapping[str, PostcodeRegion]) -> Place | None:
@@ -80,6 +120,9 @@ def find(text: str, regions: Mapping[str, PostcodeRegion]) -> Place | None:
             name = " ".join(words[start : start + size])
             if len(name) > 2 and name in known:
                 return known[name]
+    for word in words:
+        if place := inflected(word):
+            return place
     best: tuple[float, Place] | None = None
     for word in words:
         if len(word) < SHORTEST_FUZZY:

@@ -10,7 +10,7 @@ import pytest
 from knowledge import answers
 from knowledge.answers import UnknownTopicError, answer, find_measures, is_open
 from knowledge.files import Content
-from knowledge.formats import distance, listing, long_date, value
+from knowledge.formats import counted, distance, listing, long_date, plural_categories, value
 from knowledge.schema import ParameterKind
 from tests.conftest import NOW
 
@@ -36,7 +36,13 @@ def test_amounts_are_written_as_the_language_writes_them() -> None:
     assert value(ParameterKind.PERCENT, Decimal("8"), "en") == "8%"
     assert long_date(date(2026, 7, 1), "uk").startswith("1 липня 2026")
     assert distance(3.26, "nl").replace("\xa0", " ") == "3,3 km"
-    assert listing(["a", "b", "c"], "en") == "a, b, and c"
+    assert listing(["a", "b", "c"], "en") == "a, b and c"  # as in British English
+
+
+@pytest.mark.parametrize(("number", "written"), [("1", "1 rok"), ("2", "2 lata"), ("5", "5 lat"), ("22", "22 lata")])
+def test_a_noun_stands_in_the_form_that_its_number_asks_for(number: str, written: str) -> None:
+    assert plural_categories("pl") == ("one", "few", "many")
+    assert counted(Decimal(number), ("rok", "lata", "lat"), "pl").replace("\xa0", " ") == written
 
 
 def test_no_answer_shows_a_placeholder_in_any_language(content: Content) -> None:
