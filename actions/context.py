@@ -72,20 +72,37 @@ class ReplyAction(Action, ABC):
         context = context_of(tracker)
         reply, slots = self.reply(context)
         if not reply.is_urgent:
-            reply = _with_language_notice(context, reply)
+            reply, asked = _about_language(context, reply)
+            slots |= asked
         dispatcher.utter_message(text=reply.text, json_message=reply.model_dump(mode="json"))
         return [SlotSet(name, value) for name, value in slots.items()]
 
 
-def _with_language_notice(context: Context, reply: Reply) -> Reply:
-    """The same reply; where the language changed by itself this turn it says so in both, with the way back."""
-    before = (context.tracker.latest_message.get("metadata") or {}).get("language")
-    if before in (None, context.language, reply.language) or before not in context.content.phrases:
-        return reply
-    old = context.content.phrases[before]
-    notice = f"{context.phrases['language.noticed']} {old.phrases['language.back']}"
-    back = Button(label=old.name, payload=f'/language{{"language":"{before}"}}')
-    return reply.model_copy(update={"notice": notice, "buttons": (*reply.buttons, back)})
+def language_button(context: Context, code: str) -> Button:
+    """A button with a language's own name that goes on in it."""
+    return Button(label=context.content.phrases[code].name, payload=f'/language{{"language":"{code}"}}')
+
+
+def _about_language(context: Context, reply: Reply) -> tuple[Reply, dict[str, Any]]:
+    """The same reply, with a word on the language where that is in doubt, and the slots to set.
+
+    Where it changed by itself this turn the reply says so in both, with the way back. Where it may as well be another, both
+    are offered; once a conversation, since a question on every turn is worse than a wrong guess.
+    """
+    if context.language != reply.language:
+        return reply, {}
+    before = str((context.tracker.latest_message.get("metadata") or {}).get("language"))
+    alternative = str((context.tracker.latest_message.get("language") or {}).get("alternative"))
+    phrases = context.content.phrases
+    if before in phrases and before != context.language:
+        notice = f"{context.phrases['language.noticed']} {phrases[before].phrases['language.back']}"
+        back = language_button(context, before)
+        return reply.model_copy(update={"notice": notice, "buttons": (*reply.buttons, back)}), {}
+    if alternative in phrases and not context.tracker.get_slot("language_asked"):
+        notice = f"{context.phrases['language.ask']} {phrases[alternative].phrases['language.ask']}"
+        both = tuple(language_button(context, code) for code in (context.language, alternative))
+        return reply.model_copy(update={"notice": notice, "buttons": (*both, *reply.buttons)}), {"language_asked": True}
+    return reply, {}
 
 
 def context_of(tracker: Tracker, *, now: datetime | None = None) -> Context:

@@ -10,7 +10,7 @@ from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.content import store
-from actions.context import Context, ReplyAction
+from actions.context import Context, ReplyAction, language_button
 from actions.reply import Button, Reply
 
 
@@ -48,11 +48,7 @@ class ActionChangeLanguage(ReplyAction):
 
 def language_buttons(context: Context) -> tuple[Button, ...]:
     """A button for every other language that we speak, each by its own name."""
-    return tuple(
-        Button(label=phrases.name, payload=f'/language{{"language":"{code}"}}')
-        for code, phrases in context.content.phrases.items()
-        if code != context.language
-    )
+    return tuple(language_button(context, code) for code in context.content.phrases if code != context.language)
 
 
 def _ask(context: Context, phrase: str) -> Reply:

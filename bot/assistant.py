@@ -32,7 +32,7 @@ from bot.inbox import Kind, Turn
 # call: 75 of 80 ms a turn. Ours come from rasa_sdk in this process, which builds them by the same types.
 RemoteAction._validate_action_result = lambda _self, _result: True
 
-KEPT_SLOTS = ("language", "topic", "asked", "lost", "greeted")
+KEPT_SLOTS = ("language", "language_asked", "topic", "asked", "lost", "greeted")
 
 
 class NoModelError(RuntimeError):

@@ -22,7 +22,7 @@ class FrozenPath:
     def __init__(self, content: Content) -> None:
         self._content = content
         self._rules = PhraseRules(content.urgency)
-        self._identifier = LanguageIdentifier(content.languages, LinguaDetector(content.languages))
+        self._identifier = LanguageIdentifier(content.languages, LinguaDetector(content.languages, accurate=False))
 
     def urgent_reply(self, text: str, *, language: str | None, hint: str | None, now: datetime) -> Reply | None:
         """The helpline text for an urgent message in its own language; None where the rules see no urgency."""

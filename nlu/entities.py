@@ -1,7 +1,7 @@
 """Names and figures in a message: places, countries, sectors (gazetteers), amounts and dates (patterns).
 
-Gazetteers are matched on spaCy tokens by their lower-case form: place names of GeoNames in every script, countries of
-Babel in every served language, sectors from `nlu/gazetteers/sectors.yml`.
+Gazetteers are matched on spaCy tokens without case and diacritics: place names of GeoNames in every script and in the cases
+of each language, countries of Babel in every served language, sectors from `nlu/gazetteers/sectors.yml`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 import yaml
 from babel import Locale
 from spacy.language import Language
-from spacy.matcher import PhraseMatcher
 
 from knowledge import places
+from knowledge.search import fold
 
 SECTORS_FILE = Path(__file__).parent / "gazetteers" / "sectors.yml"
 AMOUNT = re.compile(
@@ -37,33 +37,39 @@ class Entity:
 
 
 class Gazetteers:
-    """Place, country and sector names as phrases of one spaCy pipeline."""
+    """Place, country and sector names, found on the tokens of one spaCy pipeline."""
 
     def __init__(self, nlp: Language, languages: Iterable[str]) -> None:
         self._nlp = nlp
-        self._matcher = PhraseMatcher(nlp.vocab, attr="LOWER")
-        self._values: dict[tuple[str, str], str] = {}
-        self._add("place", {name: place.name for name, place in places.names().items()})
-        self._add("country", _countries(languages))
+        self._names: dict[tuple[str, ...], tuple[str, str]] = {}
         self._add("sector", _sectors())
+        self._add("country", _countries(languages))
+        self._add("place", {name: place.name for name, place in places.names().items()})
+        self._longest = max(map(len, self._names))
 
     def find(self, text: str) -> list[Entity]:
         """The names in a text, longest first where two overlap, in order of appearance."""
         doc = self._nlp.make_doc(text)
-        spans = sorted(self._matcher(doc, as_spans=True), key=lambda span: (-len(span), span.start))
+        folded = [fold(token.text) for token in doc]
         taken: set[int] = set()
         found = []
-        for span in spans:
-            if taken.isdisjoint(range(span.start, span.end)):
-                taken.update(range(span.start, span.end))
-                value = self._values[span.label_, span.text.lower()]
-                found.append(Entity(span.label_, value, span.start_char, span.end_char))
+        for size in range(self._longest, 0, -1):
+            for start in range(len(doc) - size + 1):
+                words = range(start, start + size)
+                entity = self._names.get(tuple(folded[start : start + size])) if taken.isdisjoint(words) else None
+                if entity is not None:
+                    taken.update(words)
+                    span = doc[start : start + size]
+                    found.append(Entity(*entity, span.start_char, span.end_char))
+        for token in doc:
+            if token.i not in taken and token.text[0].isalpha() and (place := places.inflected(token.text)):
+                found.append(Entity("place", place.name, token.idx, token.idx + len(token)))
         return sorted(found, key=lambda entity: entity.start)
 
     def _add(self, kind: str, names: Mapping[str, str]) -> None:
-        wanted = {name.lower(): value for name, value in names.items() if len(name) >= SHORTEST_NAME}
-        self._values.update({(kind, name): value for name, value in wanted.items()})
-        self._matcher.add(kind, [self._nlp.make_doc(name) for name in wanted])
+        for name, value in names.items():
+            if len(name) >= SHORTEST_NAME:
+                self._names[tuple(fold(token.text) for token in self._nlp.make_doc(name))] = (kind, value)
 
 
 def figures(text: str) -> Iterator[Entity]:

@@ -6,10 +6,12 @@ floats in a NumPy archive without pickled objects: a model file cannot carry cod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -164,22 +166,40 @@ class LinearModel:
             ModelFileError: the file is missing, damaged or of another format.
 
         """
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                found = int(data["format"])
-                if found != FORMAT:
-                    raise ModelFileError(f"{path.name} has format {found}, this version reads {FORMAT}: train again")
-                c1, c2, w1, w2, character_bits, word_bits = (int(n) for n in data["space"])
-                return cls(
-                    space=NgramSpace((c1, c2), (w1, w2), character_bits, word_bits),
-                    labels=tuple(str(label) for label in data["labels"]),
-                    idf=data["idf"].astype(np.float32),
-                    weights=data["weights"],
-                    bias=data["bias"],
-                    temperature=float(data["temperature"]),
-                )
-        except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
-            raise ModelFileError(f"{path.name} cannot be read as a model ({error}): train again") from error
+        with model_file(path, FORMAT) as data:
+            c1, c2, w1, w2, character_bits, word_bits = (int(n) for n in data["space"])
+            return cls(
+                space=NgramSpace((c1, c2), (w1, w2), character_bits, word_bits),
+                labels=tuple(str(label) for label in data["labels"]),
+                idf=data["idf"].astype(np.float32),
+                weights=data["weights"],
+                bias=data["bias"],
+                temperature=float(data["temperature"]),
+            )
+
+
+@contextmanager
+def model_file(path: Path, expected: int) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """The arrays of a model file.
+
+    Args:
+        path: a NumPy archive with an entry `format`.
+        expected: the format that can be read.
+
+    Raises:
+        ModelFileError: the file is missing, damaged or of another format.
+
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            found = int(data["format"])
+            if found != expected:
+                raise ModelFileError(f"{path.name} has format {found}, this version reads {expected}: train again")
+            yield data
+    except ModelFileError:
+        raise
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+        raise ModelFileError(f"{path.name} cannot be read as a model ({error}): train again") from error
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,8 @@
-"""Cyrillic in Latin letters as people type it on a phone without a Cyrillic keyboard.
+"""Cyrillic and Greek in Latin letters as people type them on a phone without such a keyboard.
 
 Libraries transliterate by official and reversible tables; people don't. Each letter has the one or two spellings that are
-common in messages, so that a model can be shown what nobody writes down twice in the same way.
+common in messages, so that a model can be shown what nobody writes down twice in the same way. Arabic is not here: its
+script leaves out the vowels that people type in Latin letters, so only examples teach that.
 """
 
 from __future__ import annotations
@@ -9,26 +10,41 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_CYRILLIC = re.compile(r"[а-яёіїєґў]", re.IGNORECASE)
+from knowledge.search import fold
+
+_OTHER_SCRIPT = re.compile(r"[а-яёіїєґўα-ωάέήίόύώ]", re.IGNORECASE)
 _SHARED = {
     "а": "a", "б": "b", "в": "v", "д": "d", "е": "e", "ж": "zh", "з": "z", "к": "k", "л": "l", "м": "m", "н": "n",
     "о": "o", "п": "p", "р": "r", "с": "s", "т": "t", "у": "u", "ф": "f", "ч": "ch", "ш": "sh", "ь": "", "ъ": "",
     "ґ": "g", "ё": "yo", "э": "e", "ы": "y", "’": "", "'": "",
+    "α": "a", "γ": "g", "δ": "d", "ε": "e", "ζ": "z", "ι": "i", "κ": "k", "λ": "l", "μ": "m", "ν": "n", "ο": "o",
+    "π": "p", "ρ": "r", "σ": "s", "ς": "s", "τ": "t", "φ": "f", "ψ": "ps", "θ": "th",
 }  # fmt: skip
 _BY_LANGUAGE = {
     "uk": {"г": "h", "и": "y"},
     "ru": {"г": "g", "и": "i"},
-    "bg": {"г": "g", "и": "i", "щ": "sht", "ъ": "a"},
+    "bg": {"г": "g", "и": "i"},
 }
 _SPELLINGS = (
-    {"й": "y", "х": "h", "ц": "c", "щ": "sch", "ю": "yu", "я": "ya", "є": "ye", "ї": "yi", "і": "i"},
-    {"й": "j", "х": "kh", "ц": "ts", "щ": "shch", "ю": "ju", "я": "ja", "є": "e", "ї": "i", "і": "i"},
+    {
+        "й": "y", "х": "h", "ц": "c", "щ": "sch", "ю": "yu", "я": "ya", "є": "ye", "ї": "yi", "і": "i",
+        "β": "v", "η": "i", "ξ": "ks", "υ": "y", "χ": "x", "ω": "o",
+    },
+    {
+        "й": "j", "х": "kh", "ц": "ts", "щ": "shch", "ю": "ju", "я": "ja", "є": "e", "ї": "i", "і": "i",
+        "β": "b", "η": "h", "ξ": "x", "υ": "u", "χ": "h", "ω": "w",
+    },
+)  # fmt: skip
+# Bulgarians take digits and keys that look or sound alike ("shlyokavitsa").
+_BULGARIAN = (
+    {"щ": "sht", "ъ": "a", "ч": "ch", "ш": "sh", "я": "ya", "ю": "yu", "ж": "j"},
+    {"щ": "6t", "ъ": "y", "ч": "4", "ш": "6", "я": "q", "ю": "iu", "ж": "zh"},
 )
 
 
-def is_cyrillic(text: str) -> bool:
-    """Whether a text has Cyrillic letters."""
-    return bool(_CYRILLIC.search(text))
+def is_other_script(text: str) -> bool:
+    """Whether a text has Cyrillic or Greek letters."""
+    return bool(_OTHER_SCRIPT.search(text))
 
 
 def latin(text: str, language: str, *, spelling: int = 0) -> str:
@@ -40,15 +56,19 @@ def latin(text: str, language: str, *, spelling: int = 0) -> str:
         spelling: which of the two common spellings to take; any number, taken modulo two.
 
     """
-    table = {**_SHARED, **_SPELLINGS[spelling % len(_SPELLINGS)], **_BY_LANGUAGE.get(language, {})}
-    return "".join(table.get(letter, letter) for letter in text.lower())
+    way = spelling % len(_SPELLINGS)
+    table = {**_SHARED, **_SPELLINGS[way], **_BY_LANGUAGE.get(language, {})}
+    if language == "bg":
+        table |= _BULGARIAN[way]
+    written = fold(text) if language == "el" else text.lower()
+    return "".join(table.get(letter, letter) for letter in written)
 
 
 def with_latin(texts: Sequence[str], labels: Sequence[str], languages: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Texts and labels for training: the given ones, and each Cyrillic text once more in Latin letters."""
+    """Texts and labels for training: the given ones, and each Cyrillic or Greek text once more in Latin letters."""
     found = [
         (latin(text, language, spelling=number), label)
         for number, (text, label, language) in enumerate(zip(texts, labels, languages, strict=True))
-        if is_cyrillic(text)
+        if is_other_script(text)
     ]
     return [*texts, *(text for text, _ in found)], [*labels, *(label for _, label in found)]

@@ -1,7 +1,8 @@
-"""Language identification in Rasa's graph: `nlu.languages` with one detector of choice beside our own n-gram model."""
+"""Language identification in Rasa's graph: `nlu.languages` with our own n-gram model and a detector of choice beside it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -12,23 +13,33 @@ from rasa.shared.nlu.constants import METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from nlu import languages, ngrams
+from nlu import languages, ngrams, transliteration, vocabulary
 from nlu.components.fingerprint import digest_of
-from nlu.languages import DETECTORS, LanguageIdentifier, NgramDetector
+from nlu.languages import (
+    Detector,
+    LangdetectDetector,
+    LanguageIdentifier,
+    LinguaDetector,
+    NgramDetector,
+    shared_words,
+)
 from nlu.ngrams import LinearModel
 from nlu.transliteration import with_latin
+from nlu.vocabulary import VocabularyModel
 
 FILE = "language.npz"
+VOCABULARY_FILE = "vocabulary.npz"
+SHARED_WORDS_FILE = "shared_words.txt"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class LanguageIdentification(GraphComponent):
-    """Sets `language`: the code to answer in, its confidence and the three likeliest."""
+    """Sets `language`: the code to answer in, its confidence, the three likeliest and the one to offer beside it."""
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """`detector`: lingua, langdetect or none, weighed beside the model trained on the examples."""
-        return {"detector": "lingua"}
+        """`beside`: vocabulary, lingua, langdetect or none, weighed beside the model trained on the examples."""
+        return {"beside": "vocabulary"}
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource) -> None:
         self._config = config
@@ -59,23 +70,26 @@ class LanguageIdentification(GraphComponent):
         """The trained component; raises `ModelFileError` where its file is missing or refused."""
         component = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
-            component._use(LinearModel.load(folder / FILE))
+            component._use(folder)
         return component
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """The algorithm's files, which Rasa's cache does not see."""
-        return digest_of(languages.__file__, ngrams.__file__)
+        return digest_of(languages.__file__, ngrams.__file__, transliteration.__file__, vocabulary.__file__)
 
     def train(self, training_data: TrainingData) -> Resource:
         """Learn the languages of the examples from their metadata."""
         marked = [m for m in training_data.intent_examples if (m.get(METADATA) or {}).get("language")]
         texts = [str(message.get(TEXT)) for message in marked]
-        languages = [str(message.get(METADATA)["language"]) for message in marked]
-        model = LinearModel.train(*with_latin(texts, languages, languages))
+        spoken = [str(message.get(METADATA)["language"]) for message in marked]
+        model = LinearModel.train(*with_latin(texts, spoken, spoken))
         with self._storage.write_to(self._resource) as folder:
             model.save(folder / FILE)
-        self._use(model)
+            (folder / SHARED_WORDS_FILE).write_text("\n".join(shared_words(texts, spoken)), "utf-8")
+            if self._config["beside"] == "vocabulary":
+                VocabularyModel.train(model.labels).save(folder / VOCABULARY_FILE)
+            self._use(folder)
         return self._resource
 
     def process(self, messages: list[Message]) -> list[Message]:
@@ -89,11 +103,33 @@ class LanguageIdentification(GraphComponent):
             known = message.get(METADATA) or {}
             found = self._identifier.identify(text, conversation=known.get("language"), hint=known.get("hint"))
             ranking = [{"code": code, "confidence": p} for code, p in found.ranking]
-            value = {"code": found.code, "confidence": found.confidence, "ranking": ranking}
+            value = {
+                "code": found.code,
+                "confidence": found.confidence,
+                "ranking": ranking,
+                "alternative": found.alternative,
+            }
             message.set("language", value, add_to_output=True)
         return messages
 
-    def _use(self, model: LinearModel) -> None:
-        name = self._config["detector"]
-        library = DETECTORS[name](model.labels) if name != "none" else None
-        self._identifier = LanguageIdentifier(model.labels, library, NgramDetector(model))
+    def _use(self, folder: Path) -> None:
+        model = LinearModel.load(folder / FILE)
+        self._identifier = LanguageIdentifier(
+            model.labels,
+            self._beside(folder, model.labels),
+            NgramDetector(model),
+            shared_words=(folder / SHARED_WORDS_FILE).read_text("utf-8").split(),
+        )
+
+    def _beside(self, folder: Path, codes: tuple[str, ...]) -> Detector | None:
+        match self._config["beside"]:
+            case "vocabulary":
+                return VocabularyModel.load(folder / VOCABULARY_FILE)
+            case "lingua":
+                return LinguaDetector(codes)
+            case "langdetect":
+                return LangdetectDetector(codes)
+            case "none":
+                return None
+            case unknown:
+                raise ValueError(f"beside: {unknown!r} is none of vocabulary, lingua, langdetect, none")
