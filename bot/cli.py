@@ -27,6 +27,8 @@ app = typer.Typer(
 )
 kb = typer.Typer(no_args_is_help=True, help="The knowledge base: check it, build it, look at it.")
 app.add_typer(kb, name="kb")
+urgency = typer.Typer(no_args_is_help=True, help="The phrases that tell an emergency: try, check and measure them.")
+app.add_typer(urgency, name="urgency")
 screen = Console()
 errors = Console(stderr=True)
 
@@ -163,6 +165,65 @@ def show(
     except UnknownTopicError as error:
         _fail(f"{error}; topics: {', '.join(content.topics)}; languages: {', '.join(content.languages)}", EXIT_FAULTS)
     print_answer(shown, content.phrases[lang].phrases, screen)
+
+
+@urgency.command(name="try")
+def try_phrases(text: Annotated[str, typer.Argument(help="A message, in quotes.")]) -> None:
+    """Show which phrases a message has, and what they come to."""
+    from knowledge.files import load
+    from nlu.urgency import PhraseRules
+
+    rules = PhraseRules(load()[0].urgency)
+    table = Table("language", "kind", "level", "phrase")
+    for fired in rules.fired(text):
+        table.add_row(fired.language, fired.kind, fired.level, fired.phrase)
+    if table.row_count:
+        screen.print(table)
+    found = rules.find(text)
+    if found is None:
+        screen.print("No phrase fires. The trained model may still notice the message: wegwijs classify shows both.")
+        return
+    lowered = ", lowered by a not_now phrase" if rules.is_not_now(text) else ""
+    screen.print(f"{found.level}: {', '.join((found.label, *found.also))}{lowered}", highlight=False)
+
+
+@urgency.command(name="check")
+def check_phrases(
+    lang: Annotated[Optional[str], typer.Option(help="Only what is wrong in this language's file.")] = None,
+) -> None:
+    """Hold every phrase against the examples and the everyday messages of all languages. Exit code 1 where one fails."""
+    from bot.urgency_rules import check as check_rules
+    from knowledge.files import load
+
+    content, faults = load()
+    misses = [miss for miss in check_rules(content) if lang in (None, miss.language)]
+    for fault in faults:
+        if fault.file.startswith("urgency/"):
+            screen.print(str(fault), style="red", highlight=False, soft_wrap=True)
+    for miss in misses:
+        screen.print(f"urgency/{miss.language}.yml: {miss.text!r} {miss.problem}", highlight=False, soft_wrap=True)
+    screen.print(f"{len(misses)} wrong")
+    raise typer.Exit(EXIT_FAULTS if misses else 0)
+
+
+@urgency.command(name="measure")
+def measure_phrases(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Labelled messages as JSON lines.")],
+) -> None:
+    """Measure the phrases alone, without the trained model, on labelled messages."""
+    from bot.urgency_rules import measure
+    from knowledge.files import load
+    from nlu.evaluation import read_messages
+
+    table = Table("language", "urgent", "certain", "certain or possible", "others", "others taken for certain")
+    for language, caught in measure(load()[0], read_messages(files)).items():
+        shares = (_share(n, caught.urgent) for n in (caught.certain, caught.noticed))
+        table.add_row(language, str(caught.urgent), *shares, str(caught.others), _share(caught.alarms, caught.others))
+    screen.print(table)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.3f} ({part})" if whole else "–"
 
 
 def _settings(**given: Any) -> Settings:

@@ -241,7 +241,8 @@ class _Filler:
         self._content = content
         self._language = language
         self._day = day
-        self._phrases: Mapping[str, str] = content.phrases[language].phrases
+        spoken = content.phrases.get(language) or content.emergency[language]
+        self._phrases: Mapping[str, str] = spoken.phrases
         self.missing = False
         self.doubtful = False
 

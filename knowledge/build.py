@@ -20,7 +20,17 @@ from knowledge.files import Content
 from knowledge.models import ContentDocument, ContentVersion, CurrentContent, SearchText
 
 KEYED_BY_LANGUAGE = ("words", "organisation_words", "measure_words")
-KEYED = ("topics", "parameters", "organisations", "measures", "sources", "postcode_regions", "phrases", "urgency")
+KEYED = (
+    "topics",
+    "parameters",
+    "organisations",
+    "measures",
+    "sources",
+    "postcode_regions",
+    "phrases",
+    "urgency",
+    "emergency",
+)
 
 
 def documents(content: Content) -> Iterator[tuple[str, str, str, BaseModel]]:

@@ -25,6 +25,18 @@ BUTTON_CHARACTERS = 20  # WhatsApp reply button
 TITLE_CHARACTERS = 72  # WhatsApp list row description
 SENTENCE_WORDS = 20  # longest average that still reads as B1 (Direct Duidelijk advises 15 or fewer)
 RELATED = range(2, 5)
+URGENT = "urgent."
+URGENT_WORDS = 70  # of title, short answer and steps: what somebody in danger can take in on one screen
+# What a language at the tier `emergency` has to say besides the helpline texts, with the fields in curly brackets.
+EMERGENCY_PHRASES = {
+    "language.not_yet": set(),
+    "language.instead": {"languages"},
+    "urgent.possible": {"phone"},
+    "urgent.more": set(),
+    "label.steps": set(),
+    "label.who_helps": set(),
+    "web.call": {"phone"},
+}
 MONEY_IN_WORDS = re.compile(r"€\s?\d|\d\s?(?:€|euro\b|EUR\b|zł)|\b0800[ -]?\d{2}|\b0900[ -]?\d{2}|\+31")
 
 
@@ -70,7 +82,7 @@ def check(folder: Path, *, today: date) -> Report:
     if not any(fault.severity == "error" for fault in found):
         # Words can only be filled in, and so measured, once every reference holds.
         found += _lengths(content, today)
-    found += [*_staleness(content, today), *_language_files(content)]
+    found += [*_staleness(content, today), *_language_files(content), *_emergency_languages(content, today)]
     coverage = {
         topic: {lang: "✓" if (topic, lang) in content.words else "–" for lang in content.languages}
         for topic in content.topics
@@ -256,6 +268,47 @@ def _language_files(content: Content) -> Iterator[Fault]:
                     yield _fault(f"{kind}.{language}.yml", key, "is missing")
         if language not in content.urgency:
             yield _fault(f"urgency/{language}.yml", "file", "is missing: urgent messages need their phrases")
+
+
+def _emergency_languages(content: Content, today: date) -> Iterator[Fault]:
+    kinds = {topic for topic in content.topics if topic.startswith(URGENT)}
+    for language, entry in content.emergency.items():
+        file = f"emergency/{language}.yml"
+        if language in content.phrases:
+            yield _fault(file, "file", f"is not needed: phrases/{language}.yml makes the language complete")
+        if language not in content.urgency:
+            yield _fault(f"urgency/{language}.yml", "file", "is missing: urgent messages need their phrases")
+        for key, fields in EMERGENCY_PHRASES.items():
+            if key not in entry.phrases:
+                yield _fault(file, f"phrases.{key}", "is missing")
+            elif _fields(entry.phrases[key]) != fields:
+                yield _fault(file, f"phrases.{key}", f"needs just these placeholders: {sorted(fields) or 'none'}")
+        for key in entry.phrases.keys() - EMERGENCY_PHRASES.keys():
+            yield _fault(file, f"phrases.{key}", "is never said at this tier")
+        for kind in kinds ^ entry.kinds.keys():
+            yield _fault(file, f"kinds.{kind}", "is missing" if kind in kinds else "is no urgent kind")
+        for kind in kinds & entry.kinds.keys():
+            yield from _emergency_text(content, file, kind, language, today)
+
+
+def _emergency_text(content: Content, file: str, kind: str, language: str, today: date) -> Iterator[Fault]:
+    text = content.emergency[language].kinds[kind]
+    for name in sorted(placeholders(*text.texts())):
+        problem = _placeholder_problem(content, name)
+        if problem or not name.startswith("org."):
+            yield _fault(
+                file, f"kinds.{kind}", problem or f"{name!r}: only org.<organisation>.<field> is filled in here"
+            )
+            return
+    written = " ".join(fill(content, part, language, on=today) for part in text.texts())
+    if (count := len(written.split())) > URGENT_WORDS:
+        yield _fault(file, f"kinds.{kind}", f"has {count} words, at most {URGENT_WORDS}")
+    if MONEY_IN_WORDS.search(" ".join(text.texts())):
+        yield _fault(file, f"kinds.{kind}", "a telephone number stands in the words: make it a placeholder")
+    if len(text.button) > BUTTON_CHARACTERS:
+        yield _fault(
+            file, f"kinds.{kind}.button", f"has {len(text.button)} characters, a button takes {BUTTON_CHARACTERS}"
+        )
 
 
 def _fields(text: str) -> set[str]:

@@ -49,11 +49,44 @@ class Phrases(Strict):
 
 
 class UrgencyPatterns(Strict):
-    """Phrases of one language that tell an urgent message, and those that take it back: `urgency/<lang>.yml`."""
+    """Phrases of one language that tell an urgent message, and those that take it back: `urgency/<lang>.yml`.
+
+    `examples` are messages by kind that the certain phrases have to find, `everyday` messages that they must leave alone; both
+    are checked (`wegwijs urgency check`). How a phrase is written: `nlu.phrases`.
+    """
 
     certain: dict[str, tuple[Text, ...]]
     possible: dict[str, tuple[Text, ...]]
     not_now: tuple[Text, ...] = ()
+    examples: dict[str, tuple[Text, ...]] = Field(default_factory=dict)
+    everyday: tuple[Text, ...] = ()
+
+
+class EmergencyText(Strict):
+    """The help for one urgent kind in a language that is not served otherwise: what fits one screen."""
+
+    button: Text
+    title: Text
+    short: Text
+    steps: tuple[Text, ...] = Field(min_length=1)
+
+    def texts(self) -> tuple[str, ...]:
+        """Everything that is read, in order."""
+        return (self.title, self.short, *self.steps)
+
+
+class EmergencyLanguage(Strict):
+    """A language at the tier `emergency`: helpline texts and a few sentences, `emergency/<lang>.yml`.
+
+    Its urgent phrases stand in `urgency/<lang>.yml` like everybody's. A language with a phrases file of its own is complete and
+    has no file here.
+    """
+
+    review: Review
+    name: Text
+    direction: Literal["ltr", "rtl"] = "ltr"
+    phrases: dict[str, Text]
+    kinds: dict[str, EmergencyText]
 
 
 class OrganisationsFile(Strict):
@@ -111,11 +144,17 @@ class Content:
     postcode_regions: Mapping[str, PostcodeRegion]
     phrases: Mapping[str, Phrases]
     urgency: Mapping[str, UrgencyPatterns]
+    emergency: Mapping[str, EmergencyLanguage]
 
     @property
     def languages(self) -> tuple[str, ...]:
         """ISO 639-1 codes of the languages that have a phrases file, in alphabetical order."""
         return tuple(sorted(self.phrases))
+
+    @property
+    def known_languages(self) -> tuple[str, ...]:
+        """The served languages and those that are there for emergencies alone, in alphabetical order."""
+        return tuple(sorted({*self.phrases, *self.emergency}))
 
 
 def placeholders(*texts: str) -> set[str]:
@@ -156,6 +195,7 @@ def load(folder: Path = CONTENT_FOLDER) -> tuple[Content, list[Fault]]:
         postcode_regions=reader.mapping("postcode_regions.yml", PostcodeRegion),
         phrases=dict(reader.per_language_file("phrases", Phrases)),
         urgency=dict(reader.per_language_file("urgency", UrgencyPatterns)),
+        emergency=dict(reader.per_language_file("emergency", EmergencyLanguage)),
     )
     return content, sorted(reader.faults)
 

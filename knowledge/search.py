@@ -20,13 +20,13 @@ FTS5_TABLE = (
     "CREATE VIRTUAL TABLE search_index USING fts5("
     "version UNINDEXED, topic UNINDEXED, language UNINDEXED, title, body, tokenize = 'unicode61')"
 )
-_STROKES = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ß": "ss", "ı": "i"})
+_ALIKE = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ß": "ss", "ı": "i", "ґ": "г", "ة": "ه", "ى": "ي"})
 
 
 def fold(words: str) -> str:
-    """The text in lower case without diacritics; letters that carry meaning of their own ("й") are folded alike."""
+    """The text in lower case without diacritics; letters that people write for one another are one ("й" and "и", "ґ" and "г")."""
     decomposed = unicodedata.normalize("NFKD", words.casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_STROKES)
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_ALIKE)
 
 
 def index(session: Session, version: str) -> None:

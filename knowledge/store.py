@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from knowledge import search
 from knowledge.build import KEYED, KEYED_BY_LANGUAGE, build
 from knowledge.database import Base, reading, session_factory
-from knowledge.files import Content, Phrases, PostcodeRegion, UrgencyPatterns
+from knowledge.files import Content, EmergencyLanguage, Phrases, PostcodeRegion, UrgencyPatterns
 from knowledge.models import CONTENT_TABLES, ContentDocument, CurrentContent
 from knowledge.schema import (
     Desk,
@@ -38,6 +38,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "postcode_regions": PostcodeRegion,
     "phrases": Phrases,
     "urgency": UrgencyPatterns,
+    "emergency": EmergencyLanguage,
     "desks": Desk,
 }
 

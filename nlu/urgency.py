@@ -1,26 +1,36 @@
 """Is this message about somebody in danger? Phrases that staff can read, and the topic model; either alone is enough.
 
-Six kinds, two levels. `certain`: the helpline comes first. `possible`: the normal answer stands under one line with the emergency
-number. Phrases come from `knowledge/urgency/<lang>.yml` and work without any model. The topic model knows the six kinds among its
-labels; what counts is their probability together, since three kinds at a quarter each still tell of somebody in danger. A
-detector of its own, trained on urgent against all else, missed more at the same number of false alarms (docs/models.md).
+Six kinds, two levels. `certain`: the helpline comes first. `possible`: the normal answer stands under one line with the number of
+that kind. Phrases come from `knowledge/urgency/<lang>.yml` and work without any model (`nlu.phrases` has their notation). The topic
+model knows the six kinds among its labels; what counts is their probability together, since three kinds at a quarter each still
+tell of somebody in danger. A detector of its own, trained on urgent against all else, missed more at the same number of false
+alarms (docs/models.md).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from knowledge.files import UrgencyPatterns
-from knowledge.search import fold
+from nlu.phrases import PhraseBook
 
 # Probability of the six kinds together. What is missed costs more than what is offered in vain (docs/models.md).
 CERTAIN = 0.65
 POSSIBLE = 0.06
 PREFIX = "urgent."  # of the labels that are urgent kinds
-_GAP = r"(?:\W+\w+){0,4}\W+"  # "…" in a phrase: up to four words
+# Whose help comes first where a message tells of several: what kills soonest.
+IN_ORDER_OF_DANGER = (
+    "urgent.medical",
+    "urgent.suicide",
+    "urgent.danger",
+    "urgent.abuse",
+    "urgent.exploitation",
+    "urgent.homeless_tonight",
+)
+# "A year ago" may take a passport or a broken leg back. It never makes a wish to die or a blow harmless.
+LOWERED_BY_NOT_NOW = frozenset({"urgent.medical", "urgent.exploitation", "urgent.homeless_tonight"})
 
 
 class Level(StrEnum):
@@ -32,41 +42,64 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Urgency:
-    """An urgent kind and how sure we are of it."""
+    """An urgent kind and how sure we are of it; `also` are further kinds that are just as sure, in order of danger."""
 
     label: str
     level: Level
+    also: tuple[str, ...] = ()
+    languages: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Fired:
+    """A phrase that a message has, with the language file that it stands in and what it tells."""
+
+    language: str
+    kind: str
+    level: Level
+    phrase: str
 
 
 class PhraseRules:
     """The urgent phrases of one or more languages.
 
-    A phrase is words as people type them: `*` stands for any ending, `…` for up to four words, `/` between words for either
-    of them. Case, diacritics and punctuation do not matter. `not_now` phrases ("last year", "for school") turn `certain`
-    into `possible`.
+    Args:
+        patterns: by language. `not_now` phrases ("last year", "for school") turn `certain` into `possible` for the kinds that
+            can be over.
+
+    Raises:
+        nlu.phrases.PhraseError: a phrase cannot be read.
+
     """
 
     def __init__(self, patterns: Mapping[str, UrgencyPatterns]) -> None:
-        entries = patterns.values()
-        self._certain = {k: _any(p for e in entries for p in e.certain.get(k, ())) for k in _kinds(entries)}
-        self._possible = {k: _any(p for e in entries for p in e.possible.get(k, ())) for k in _kinds(entries)}
-        self._not_now = _any(phrase for entry in entries for phrase in entry.not_now)
+        self._book = PhraseBook(_phrases(patterns))
+        self._not_now = PhraseBook((phrase, phrase) for entry in patterns.values() for phrase in entry.not_now)
+
+    def fired(self, text: str) -> list[Fired]:
+        """Every phrase that a message has, each once, in the order of the message."""
+        return list(dict.fromkeys(self._book.find(text)))
 
     def find(self, text: str) -> Urgency | None:
-        """The first kind whose phrases the text has, `certain` before `possible`."""
-        folded = fold(text)
-        for kind, pattern in self._certain.items():
-            if pattern.search(folded):
-                level = Level.POSSIBLE if self._not_now.search(folded) else Level.CERTAIN
-                return Urgency(kind, level)
-        for kind, pattern in self._possible.items():
-            if pattern.search(folded):
-                return Urgency(kind, Level.POSSIBLE)
-        return None
+        """What the message is about: certain before possible, and in order of danger."""
+        fired = self.fired(text)
+        if not fired:
+            return None
+        levels = self._levels(fired, text)
+        highest = Level.CERTAIN if Level.CERTAIN in levels.values() else Level.POSSIBLE
+        kinds = [kind for kind in IN_ORDER_OF_DANGER if levels.get(kind) is highest]
+        languages = frozenset(f.language for f in fired if f.kind in kinds and f.level is highest)
+        return Urgency(kinds[0], highest, tuple(kinds[1:]), languages or frozenset(f.language for f in fired))
 
     def is_not_now(self, text: str) -> bool:
         """Whether the text says that it is about the past, a question of principle or a figure of speech."""
-        return bool(self._not_now.search(fold(text)))
+        return any(True for _ in self._not_now.find(text))
+
+    def _levels(self, fired: list[Fired], text: str) -> dict[str, Level]:
+        certain = {f.kind for f in fired if f.level is Level.CERTAIN}
+        if certain & LOWERED_BY_NOT_NOW and self.is_not_now(text):
+            certain -= LOWERED_BY_NOT_NOW
+        return {f.kind: Level.CERTAIN if f.kind in certain else Level.POSSIBLE for f in fired}
 
 
 def decide(rules: PhraseRules, probabilities: Mapping[str, float], text: str) -> Urgency | None:
@@ -84,29 +117,14 @@ def decide(rules: PhraseRules, probabilities: Mapping[str, float], text: str) ->
     total = sum(probabilities.values())
     if total >= POSSIBLE:
         kind = max(probabilities, key=lambda label: probabilities[label])
-        sure = total >= CERTAIN and not rules.is_not_now(text)
+        sure = total >= CERTAIN and not (kind in LOWERED_BY_NOT_NOW and rules.is_not_now(text))
         return Urgency(kind, Level.CERTAIN if sure else Level.POSSIBLE)
     return by_rule
 
 
-def _kinds(entries: Iterable[UrgencyPatterns]) -> list[str]:
-    return sorted({kind for entry in entries for kind in (*entry.certain, *entry.possible)})
-
-
-def _any(phrases: Iterable[str]) -> re.Pattern[str]:
-    alternatives = [_regex(phrase) for phrase in phrases]
-    return re.compile("|".join(alternatives) if alternatives else r"(?!)")
-
-
-def _regex(phrase: str) -> str:
-    parts = [_words(part) for part in fold(phrase).split("...")] if "..." in fold(phrase) else [_words(fold(phrase))]
-    return r"\b" + _GAP.join(parts)
-
-
-def _words(part: str) -> str:
-    return r"\W+".join(_word(word) for word in part.split())
-
-
-def _word(word: str) -> str:
-    options = [re.escape(option).replace(r"\*", r"\w*") for option in word.split("/")]
-    return rf"\b(?:{'|'.join(options)})\b" if not word.endswith("*") else rf"\b(?:{'|'.join(options)})"
+def _phrases(patterns: Mapping[str, UrgencyPatterns]) -> Iterator[tuple[str, Fired]]:
+    for language, entry in patterns.items():
+        for level, kinds in ((Level.CERTAIN, entry.certain), (Level.POSSIBLE, entry.possible)):
+            for kind, phrases in kinds.items():
+                for phrase in phrases:
+                    yield phrase, Fired(language, kind, level, phrase)

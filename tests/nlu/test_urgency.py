@@ -6,13 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.urgency_rules import check
 from knowledge.files import Content, UrgencyPatterns
 from nlu.urgency import Level, PhraseRules, decide
 
 RULES = PhraseRules(
     {
         "en": UrgencyPatterns(
-            certain={"urgent.danger": ("he has … knife", "beat* me")},
+            certain={
+                "urgent.danger": ("he has … knife", "beat* me"),
+                "urgent.suicide": ("want to die",),
+                "urgent.exploitation": ("took my passport",),
+            },
             possible={"urgent.medical": ("not feel well",)},
             not_now=("last year", "in a film"),
         )
@@ -25,7 +30,7 @@ RULES = PhraseRules(
     [
         ("He has a big knife!", "urgent.danger", Level.CERTAIN),
         ("help, he is BEATING me", "urgent.danger", Level.CERTAIN),
-        ("last year he has a knife", "urgent.danger", Level.POSSIBLE),
+        ("last year they took my passport", "urgent.exploitation", Level.POSSIBLE),
         ("I do not feel well", "urgent.medical", Level.POSSIBLE),
     ],
 )
@@ -45,10 +50,27 @@ def test_three_kinds_that_are_each_unsure_tell_together_of_danger() -> None:
     assert (found.label, found.level) == ("urgent.danger", Level.CERTAIN)
 
 
-def test_what_is_over_is_never_certain_by_the_model_alone() -> None:
-    found = decide(RULES, {"urgent.danger": 0.99}, "last year he hit me")
+def test_what_can_be_over_is_not_certain_by_the_model_alone_where_it_was_long_ago() -> None:
+    found = decide(RULES, {"urgent.medical": 0.99}, "last year my hand was in the machine")
     assert found is not None
     assert found.level is Level.POSSIBLE
+
+
+@pytest.mark.parametrize("text", ["since last year I want to die", "last year he has a knife, as in a film"])
+def test_nothing_makes_a_wish_to_die_or_violence_harmless(text: str) -> None:
+    found = RULES.find(text)
+    assert found is not None
+    assert found.level is Level.CERTAIN
+
+
+def test_of_two_kinds_the_one_that_kills_sooner_comes_first() -> None:
+    found = RULES.find("they took my passport and I want to die, he is beating me")
+    assert found is not None
+    assert (found.label, found.also) == ("urgent.suicide", ("urgent.danger", "urgent.exploitation"))
+
+
+def test_every_phrase_finds_its_examples_and_leaves_everyday_messages_alone(content: Content) -> None:
+    assert check(content) == []
 
 
 def test_without_a_model_the_phrases_decide() -> None:

@@ -1,0 +1,183 @@
+"""Phrases that staff write and computers look for: the matcher behind the urgency rules.
+
+A phrase is words as people type them. Case, diacritics, apostrophes, punctuation and stretched letters ("heeelp") do not matter.
+
+    he has a knife        these words one after the other
+    samobój*              any ending; *قتل* anything around it
+    knife/gun/axe         one of these words
+    fell … roof           up to four words between
+    passport* + boss/took all of the parts, in any order and near each other
+    threw us out ~ job*   not where this stands in the message as well
+    =help me              the whole message and nothing else
+
+All phrases of all languages are looked up together by their first word, so a message costs the same whether there are a hundred
+or ten thousand of them. What a phrase means is `nlu.urgency`; the phrases stand in `knowledge/urgency/<lang>.yml`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from knowledge.search import fold
+
+GAP = 4  # words that "…" may stand for
+WINDOW = 12  # words within which all parts of a phrase stand
+SHORTEST_STEM = 2  # letters before a "*": a shorter stem would be most words
+
+_APOSTROPHE = re.compile(r"['’ʼ`´‘]")
+_STRETCHED = re.compile(r"(.)\1{2,}")
+_TOKEN = re.compile(r"[^\W_]+|[\u2600-\u27bf\U0001f000-\U0001faff]")
+
+Payload = TypeVar("Payload")
+
+
+class PhraseError(ValueError):
+    """A phrase cannot be read; the message says why."""
+
+
+def words_of(text: str) -> list[str]:
+    """The folded words and signs of a text in order; one that is said several times in a row counts once."""
+    plain = _STRETCHED.sub(r"\1", _APOSTROPHE.sub("", fold(text)))
+    found: list[str] = []
+    for word in _TOKEN.findall(plain):
+        if not found or found[-1] != word:
+            found.append(word)
+    return found
+
+
+@dataclass(frozen=True)
+class _Word:
+    """What one place in a phrase may be: whole words, beginnings of words, or letters anywhere in a word."""
+
+    whole: frozenset[str]
+    stems: tuple[str, ...]
+    inside: tuple[str, ...]
+
+    def fits(self, word: str) -> bool:
+        return word in self.whole or word.startswith(self.stems) or any(part in word for part in self.inside)
+
+
+# Words that follow one another; between two runs of a part stands a "…".
+_Run = tuple[_Word, ...]
+_Part = tuple[_Run, ...]
+
+
+@dataclass(frozen=True)
+class _Phrase(Generic[Payload]):
+    parts: tuple[_Part, ...]
+    without: tuple[_Part, ...]
+    is_whole: bool
+    payload: Payload
+
+    def fits(self, words: Sequence[str], at: int) -> bool:
+        """Whether the message has the phrase, its first part beginning at one of its words."""
+        end = _end(self.parts[0], words, at)
+        if end is None or (self.is_whole and (at, end) != (0, len(words))):
+            return False
+        near = range(max(0, at - WINDOW), min(len(words), end + WINDOW))
+        if not all(any(_end(part, words, start) is not None for start in near) for part in self.parts[1:]):
+            return False
+        return not any(_end(part, words, start) is not None for part in self.without for start in range(len(words)))
+
+
+class PhraseBook(Generic[Payload]):
+    """Phrases with what each stands for.
+
+    Args:
+        phrases: pairs of a phrase in the notation above and its payload.
+
+    Raises:
+        PhraseError: a phrase cannot be read.
+
+    """
+
+    def __init__(self, phrases: Iterable[tuple[str, Payload]]) -> None:
+        self._by_word: defaultdict[str, list[_Phrase[Payload]]] = defaultdict(list)
+        self._by_stem: defaultdict[str, list[_Phrase[Payload]]] = defaultdict(list)
+        self._by_inside: defaultdict[str, list[_Phrase[Payload]]] = defaultdict(list)
+        for text, payload in phrases:
+            phrase = _parse(text, payload)
+            first = phrase.parts[0][0][0]
+            for word in first.whole:
+                self._by_word[word].append(phrase)
+            for stem in first.stems:
+                self._by_stem[stem].append(phrase)
+            for part in first.inside:
+                self._by_inside[part].append(phrase)
+        self._longest_stem = max(map(len, self._by_stem), default=0)
+
+    def find(self, text: str) -> Iterator[Payload]:
+        """What stands behind each phrase that the text has; a phrase counts once for each place where it begins."""
+        words = words_of(text)
+        for at, word in enumerate(words):
+            for phrase in self._beginning_with(word):
+                if phrase.fits(words, at):
+                    yield phrase.payload
+
+    def _beginning_with(self, word: str) -> Iterator[_Phrase[Payload]]:
+        yield from self._by_word.get(word, ())
+        for length in range(SHORTEST_STEM, min(len(word), self._longest_stem) + 1):
+            yield from self._by_stem.get(word[:length], ())
+        for part, phrases in self._by_inside.items():
+            if part in word:
+                yield from phrases
+
+
+def _end(part: _Part, words: Sequence[str], at: int) -> int | None:
+    """Where a part that begins at a word ends; None where it does not fit there."""
+    run, *rest = part
+    end = at + len(run)
+    if end > len(words) or not all(place.fits(word) for place, word in zip(run, words[at:end], strict=True)):
+        return None
+    if not rest:
+        return end
+    for gap in range(GAP + 1):
+        found = _end(tuple(rest), words, end + gap)
+        if found is not None:
+            return found
+    return None
+
+
+def _parse(text: str, payload: Payload) -> _Phrase[Payload]:
+    said, *without = re.split(r"\s+~\s+", text.strip())
+    is_whole = said.startswith("=")
+    parts = tuple(_part(part, text) for part in re.split(r"\s+\+\s+", said.removeprefix("=")))
+    return _Phrase(parts, tuple(_part(part, text) for part in without), is_whole, payload)
+
+
+def _part(said: str, phrase: str) -> _Part:
+    runs = tuple(
+        tuple(place for word in run.split() for place in _places(word, phrase)) for run in re.split(r"…|\.\.\.", said)
+    )
+    if not all(runs):
+        raise PhraseError(f"{phrase!r}: a word is missing beside '…', '+' or '~'")
+    return runs
+
+
+def _places(word: str, phrase: str) -> Iterator[_Word]:
+    # "co-worker" is two words in a message and so two places here.
+    options = word.split("/")
+    if len(options) == 1 and "*" not in word:
+        yield from (_Word(frozenset([token]), (), ()) for token in words_of(word))
+        return
+    whole: set[str] = set()
+    stems: list[str] = []
+    inside: list[str] = []
+    for option in options:
+        tokens = words_of(option.strip("*"))
+        if len(tokens) != 1:
+            raise PhraseError(f"{phrase!r}: {option!r} is not one word")
+        letters = tokens[0]
+        if option.startswith("*"):
+            inside.append(letters)
+        elif option.endswith("*"):
+            if len(letters) < SHORTEST_STEM:
+                raise PhraseError(f"{phrase!r}: {option!r} would be almost any word")
+            stems.append(letters)
+        else:
+            whole.add(letters)
+    yield _Word(frozenset(whole), tuple(stems), tuple(inside))
