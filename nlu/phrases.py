@@ -162,7 +162,10 @@ def _places(word: str, phrase: str) -> Iterator[_Word]:
     # "co-worker" is two words in a message and so two places here.
     options = word.split("/")
     if len(options) == 1 and "*" not in word:
-        yield from (_Word(frozenset([token]), (), ()) for token in words_of(word))
+        tokens = words_of(word)
+        if not tokens:
+            raise PhraseError(f"{phrase!r}: {word!r} is no word")
+        yield from (_Word(frozenset([token]), (), ()) for token in tokens)
         return
     whole: set[str] = set()
     stems: list[str] = []
