@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from actions.contacts import contact_card
 from actions.context import Context, ReplyAction
+from actions.emergency import CONTACTS_SHOWN, help_for, number_of
 from actions.measures import POLICY_TOPIC, sections
-from actions.reply import Button, ContactCard, ListKind, Reply, Section, SourceNote
+from actions.reply import Button, ListKind, Reply, Section, SourceNote
 from knowledge import answers
-from knowledge.answers import Answer, Contact
-from knowledge.formats import listing
-
-CONTACTS_SHOWN = 3
-URGENT_KINDS_PREFIX = "urgent."
+from knowledge.answers import Answer
 
 
 class ActionAnswer(ReplyAction):
@@ -49,9 +47,14 @@ class ActionUrgent(ReplyAction):
 
     def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
         """The number first, then what to do; nothing that has to be read before that."""
-        topic = str(context.tracker.latest_message["intent"]["name"])
-        answer = answers.answer(context.content, topic, context.language, now=context.now)
-        return urgent(context, answer), {"topic": topic, "lost": 0, "asked": None}
+        message = context.tracker.latest_message
+        topic = str(message["intent"]["name"])
+        also = (message.get("urgency") or {}).get("also") or ()
+        spoken = context.native or context.language
+        reply = help_for(context.content, (topic, *also), spoken, now=context.now)
+        if context.native is None:
+            reply = reply.model_copy(update={"buttons": (context.button("human"), context.button("more"))})
+        return reply, {"topic": topic, "lost": 0, "asked": None}
 
 
 def render(context: Context, answer: Answer) -> Reply:
@@ -71,7 +74,9 @@ def render(context: Context, answer: Answer) -> Reply:
         warnings=answer.warnings,
         sections=(Section(heading=phrases["label.steps"], kind=ListKind.STEPS, items=answer.steps),),
         contacts_heading=phrases["label.who_helps"],
-        contacts=tuple(contact_card(context, contact) for contact in answer.contacts[:CONTACTS_SHOWN]),
+        contacts=tuple(
+            contact_card(context.content, contact, context.language) for contact in answer.contacts[:CONTACTS_SHOWN]
+        ),
         sources_heading=phrases["label.sources"],
         sources=sources(context, answer),
         note=phrases[f"review.{answer.review}"],
@@ -79,55 +84,11 @@ def render(context: Context, answer: Answer) -> Reply:
     )
 
 
-def urgent(context: Context, answer: Answer) -> Reply:
-    """An urgent kind's answer as a reply."""
-    return Reply(
-        language=context.language,
-        topic=answer.topic,
-        title=answer.title,
-        text=answer.short,
-        sections=(Section(heading=context.phrases["label.steps"], kind=ListKind.STEPS, items=answer.steps),),
-        contacts_heading=context.phrases["label.who_helps"],
-        contacts=tuple(contact_card(context, contact) for contact in answer.contacts[:CONTACTS_SHOWN]),
-        note=context.phrases["urgent.more"],
-        buttons=(context.button("human"), context.button("more")),
-        is_urgent=True,
-    )
-
-
 def with_urgent_offer(context: Context, reply: Reply, kind: str) -> Reply:
-    """The same reply under one line with the emergency number, and a button to the help of that kind."""
-    phone = context.content.organisations["emergency_112"].phone
-    line = context.phrases["urgent.possible"].format(phone=phone)
+    """The same reply under one line with the number of that kind, and a button to the help of that kind."""
+    line = context.phrases["urgent.possible"].format(phone=number_of(context.content, kind))
     button = Button(label=context.phrases["urgent.possible.button"], payload=f"/{kind}")
     return reply.model_copy(update={"warnings": (line, *reply.warnings), "buttons": (button, *reply.buttons)})
-
-
-def contact_card(context: Context, contact: Contact) -> ContactCard:
-    """A contact with its short notes in the language of the conversation."""
-    phrases = context.phrases
-    closed = phrases["label.opens"].format(when=contact.opens) if contact.opens else phrases["label.closed"]
-    state = {True: phrases["label.open"], False: closed, None: None}[contact.is_open]
-    facts = [state, phrases["label.free"] if contact.is_free else None]
-    facts.append(phrases["label.anonymous"] if contact.is_anonymous else None)
-    lines = [" · ".join(fact for fact in facts if fact), contact.hours]
-    if contact.languages:
-        lines.append(phrases["label.languages"].format(languages=listing(contact.languages, context.language)))
-    if contact.phone_from_abroad and contact.phone_from_abroad != contact.phone:
-        lines.append(phrases["label.from_abroad"].format(phone=contact.phone_from_abroad))
-    lines.append(contact.note)
-    if not contact.is_verified:
-        lines.append(phrases["label.unverified"])
-    return ContactCard(
-        name=contact.name,
-        what_for=contact.what_for,
-        phone=contact.phone,
-        whatsapp=contact.whatsapp,
-        email=contact.email,
-        url=contact.url,
-        notes=tuple(line for line in lines if line),
-        is_open=contact.is_open,
-    )
 
 
 def sources(context: Context, answer: Answer) -> tuple[SourceNote, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from actions.answer import contact_card, with_urgent_offer
+from actions.answer import with_urgent_offer
+from actions.contacts import contact_card
 from actions.content import store
 from actions.context import Context, ReplyAction
 from actions.reply import Button, Reply
@@ -59,8 +60,10 @@ def _way_out(context: Context) -> Reply:
         text=context.phrases["lost.search" if found else "lost.nothing"],
         contacts_heading=context.phrases["label.who_helps"],
         contacts=tuple(
-            contact_card(context, answers.contact(context.content, name, context.language, now=context.now))
-            for name in GENERAL_HELP
+            contact_card(context.content, contact, context.language)
+            for contact in (
+                answers.contact(context.content, name, context.language, now=context.now) for name in GENERAL_HELP
+            )
         ),
         buttons=(*_choices(context, found), context.button("menu"), context.button("human")),
     )

@@ -12,6 +12,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.buttons import language_button
 from actions.content import store
 from actions.reply import Button, Reply
 from knowledge.files import Content
@@ -32,6 +33,12 @@ class Context:
     def phrases(self) -> Mapping[str, str]:
         """The bot's own sentences in the language of the conversation."""
         return self.content.phrases[self.language].phrases
+
+    @property
+    def native(self) -> str | None:
+        """The language that the person wrote where we have it for emergencies only; None where theirs is served."""
+        native = self.tracker.get_slot("native")
+        return native if native in self.content.emergency else None
 
     @property
     def topic(self) -> str | None:
@@ -78,11 +85,6 @@ class ReplyAction(Action, ABC):
         return [SlotSet(name, value) for name, value in slots.items()]
 
 
-def language_button(context: Context, code: str) -> Button:
-    """A button with a language's own name that goes on in it."""
-    return Button(label=context.content.phrases[code].name, payload=f'/language{{"language":"{code}"}}')
-
-
 def _about_language(context: Context, reply: Reply) -> tuple[Reply, dict[str, Any]]:
     """The same reply, with a word on the language where that is in doubt, and the slots to set.
 
@@ -96,11 +98,11 @@ def _about_language(context: Context, reply: Reply) -> tuple[Reply, dict[str, An
     phrases = context.content.phrases
     if before in phrases and before != context.language:
         notice = f"{context.phrases['language.noticed']} {phrases[before].phrases['language.back']}"
-        back = language_button(context, before)
+        back = language_button(context.content, before)
         return reply.model_copy(update={"notice": notice, "buttons": (*reply.buttons, back)}), {}
     if alternative in phrases and not context.tracker.get_slot("language_asked"):
         notice = f"{context.phrases['language.ask']} {phrases[alternative].phrases['language.ask']}"
-        both = tuple(language_button(context, code) for code in (context.language, alternative))
+        both = tuple(language_button(context.content, code) for code in (context.language, alternative))
         return reply.model_copy(update={"notice": notice, "buttons": (*both, *reply.buttons)}), {"language_asked": True}
     return reply, {}
 

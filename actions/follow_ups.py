@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-from actions.answer import contact_card, sources
+from actions.answer import sources
+from actions.contacts import contact_card
 from actions.context import Context, ReplyAction
 from actions.menu import menu
 from actions.reply import ListKind, Reply, Section
@@ -89,6 +90,6 @@ def _who_helps(context: Context, answer: Answer, *, text: str) -> Reply:
         title=answer.title,
         text=text,
         contacts_heading=context.phrases["label.who_helps"],
-        contacts=tuple(contact_card(context, contact) for contact in answer.contacts),
+        contacts=tuple(contact_card(context.content, contact, context.language) for contact in answer.contacts),
         buttons=(context.button("sources"), context.button("menu")),
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from actions.answer import contact_card
+from actions.buttons import kind_buttons, language_buttons
+from actions.contacts import contact_card
 from actions.context import Context, ReplyAction
 from actions.data import delete_my_data
-from actions.language import language_buttons
+from actions.emergency import number_of
 from actions.reply import Button, Reply
 from knowledge import answers
 
@@ -24,7 +25,11 @@ class ActionGreet(ReplyAction):
     def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
         """The long greeting once, a short one after that."""
         text = context.phrases["greet.short" if context.tracker.get_slot("greeted") else "greet"]
-        buttons = (context.button("menu"), context.button("human"), *language_buttons(context))
+        buttons = (
+            context.button("menu"),
+            context.button("human"),
+            *language_buttons(context.content, context.language),
+        )
         return Reply(language=context.language, text=text, buttons=buttons), {"lost": 0, "greeted": True}
 
 
@@ -38,6 +43,16 @@ class ActionMenu(ReplyAction):
         return menu(context, text=context.phrases["menu"]), {"lost": 0, "asked": None}
 
 
+class ActionGone(ReplyAction):
+    """A button that is not there any more, from an older message or made up by somebody."""
+
+    action_name = "action_gone"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """Say so and offer what there is."""
+        return menu(context, text=context.phrases["menu.gone"]), {"asked": None}
+
+
 class ActionArea(ReplyAction):
     """The topics of one area as buttons."""
 
@@ -46,6 +61,8 @@ class ActionArea(ReplyAction):
     def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
         """The topics in the order of their files; the menu for an area that there is not."""
         area = context.entity("area")
+        if area == URGENT_AREA:
+            return emergencies(context), {"lost": 0, "asked": None}
         areas = context.content.phrases[context.language].areas
         if area not in areas:
             return menu(context, text=context.phrases["menu"]), {"lost": 0, "asked": None}
@@ -72,7 +89,7 @@ class ActionHuman(ReplyAction):
             language=context.language,
             text=context.phrases["human"],
             contacts_heading=context.phrases["label.who_helps"],
-            contacts=tuple(contact_card(context, contact) for contact in contacts),
+            contacts=tuple(contact_card(context.content, contact, context.language) for contact in contacts),
             buttons=(context.button("menu"),),
         )
         return reply, {"lost": 0, "asked": None}
@@ -106,4 +123,16 @@ def menu(context: Context, *, text: str) -> Reply:
     """A sentence and the areas as buttons."""
     areas = context.content.phrases[context.language].areas
     buttons = [Button(label=label, payload=f'/area{{"area":"{area}"}}') for area, label in areas.items()]
-    return Reply(language=context.language, text=text, buttons=(*buttons, context.button("human")))
+    emergency = context.button("emergency", f'/area{{"area":"{URGENT_AREA}"}}')
+    return Reply(language=context.language, text=text, buttons=(emergency, *buttons, context.button("human")))
+
+
+def emergencies(context: Context) -> Reply:
+    """The emergencies as buttons, under the number for danger."""
+    phone = number_of(context.content, None)
+    return Reply(
+        language=context.language,
+        text=context.phrases["menu.emergency"],
+        warnings=(context.phrases["urgent.possible"].format(phone=phone),),
+        buttons=(*kind_buttons(context.content, context.language), context.button("menu")),
+    )

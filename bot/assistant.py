@@ -32,7 +32,7 @@ from bot.inbox import Kind, Turn
 # call: 75 of 80 ms a turn. Ours come from rasa_sdk in this process, which builds them by the same types.
 RemoteAction._validate_action_result = lambda _self, _result: True
 
-KEPT_SLOTS = ("language", "language_asked", "topic", "asked", "lost", "greeted")
+KEPT_SLOTS = ("language", "native", "language_asked", "topic", "asked", "lost", "greeted")
 
 
 class NoModelError(RuntimeError):
@@ -95,7 +95,7 @@ class Assistant:
         saved: list[DialogueStateTracker] = []
         _turn_tracker.set(saved)
         metadata = {
-            "language": turn.slots.get("language") or turn.language,
+            "language": turn.slots.get("native") or turn.slots.get("language") or turn.language,
             "hint": turn.hint,
             "asked": turn.slots.get("asked"),
         }

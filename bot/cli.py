@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.service import Service
     from bot.settings import Settings
     from knowledge.check import Report
+    from knowledge.files import Content
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +35,7 @@ errors = Console(stderr=True)
 
 EXIT_WRONG_SETTINGS = 2
 EXIT_NO_MODEL = 3
+EXIT_NO_DATABASE = 4
 EXIT_FAULTS = 1
 
 
@@ -43,20 +45,20 @@ def serve(
     port: Annotated[Optional[int], typer.Option(help="Port to listen on (setting PORT).")] = None,
 ) -> None:
     """Start the service: web page, chat API, assistant. Builds the content first where it changed."""
-    import uvicorn
-
     from bot import logs
+    from bot.service import SecretKeyError, open_service
     from bot.web.app import create_app
+    from bot.web.server import run
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = _settings(**given)
     logs.configure(settings.log_level)
-    service = _open(settings)
-    # No WebSockets: the chat uses server-sent events, and Rasa keeps a release of `websockets` that uvicorn can't
-    # import.
-    uvicorn.run(
-        create_app(service), host=settings.host, port=settings.port, log_config=None, access_log=False, ws="none"
-    )
+    try:
+        # The database is prepared behind the listening service, which goes on without it meanwhile.
+        service = open_service(settings, _content())
+    except SecretKeyError as error:
+        _fail(str(error), EXIT_WRONG_SETTINGS)
+    run(create_app(service), host=settings.host, port=settings.port)
 
 
 @app.command()
@@ -201,7 +203,7 @@ def check_phrases(
         if fault.file.startswith("urgency/"):
             screen.print(str(fault), style="red", highlight=False, soft_wrap=True)
     for miss in misses:
-        screen.print(f"urgency/{miss.language}.yml: {miss.text!r} {miss.problem}", highlight=False, soft_wrap=True)
+        screen.print(f"urgency/{miss.language}.yml: {miss.text} {miss.problem}", highlight=False, soft_wrap=True)
     screen.print(f"{len(misses)} wrong")
     raise typer.Exit(EXIT_FAULTS if misses else 0)
 
@@ -235,20 +237,33 @@ def _settings(**given: Any) -> Settings:
         _fail(str(error), EXIT_WRONG_SETTINGS)
 
 
-def _open(settings: Settings) -> Service:
-    """Connect, bring the tables up to date and build the content where it changed."""
-    from bot.database import upgrade
-    from bot.service import open_service
-    from knowledge.build import build as build_content
+def _content() -> Content:
+    """The content of the files; what is wrong in them is named and left out."""
     from knowledge.files import load
 
-    service = open_service(settings)
-    upgrade(service.engine)
     content, faults = load()
     for fault in faults:
         errors.print(str(fault), style="red")
-    with service.sessions.begin() as session:
-        build_content(session, content, now=datetime.now(UTC))
+    return content
+
+
+def _open(settings: Settings) -> Service:
+    """Connect, bring the tables up to date and build the content where it changed."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from bot.service import SecretKeyError, open_service
+
+    content = _content()
+    try:
+        service = open_service(settings, content)
+        service.prepare(content, now=datetime.now(UTC))
+    except SecretKeyError as error:
+        _fail(str(error), EXIT_WRONG_SETTINGS)
+    except SQLAlchemyError as error:
+        _fail(
+            f"the database of DATABASE_URL can't be used ({type(error).__name__}): is it there, and not locked?",
+            EXIT_NO_DATABASE,
+        )
     return service
 
 

@@ -1,26 +1,34 @@
-"""Taking turns: a worker claims a message, lets the assistant answer, and stores answer and state in one transaction.
+"""Taking turns: a worker claims messages, lets the assistant answer each, and stores answer and state in one transaction.
 
-With the model not loaded an urgent message is answered from the frozen path at once; any other is told to wait
-and keeps its place.
+The worker has a thread of its own, the assistant another: the event loop goes on serving pages whatever a message does to them.
+With the model not loaded, or stuck, every waiting message is judged by the phrases: urgent ones are answered, the others are told
+to wait and keep their place.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from actions.reply import Effect, Reply
+from actions.reply import Effect
 from bot import inbox, outbox, people
 from bot.assistant_port import AssistantPort, Outcome
 from bot.frozen import FrozenPath
 from bot.inbox import Kind, Turn
+from bot.writer import Writer
 
 MAX_ATTEMPTS = 3
+TURN_SECONDS = 5.0  # an answer takes milliseconds; what takes longer than this hangs
+TOGETHER = 16  # conversations to claim at once
+LOOKED_AT_TOGETHER = 50
 IDLE_SECONDS = 1.0  # how often to look for messages of killed workers while nothing comes in
 
 log = structlog.get_logger()
@@ -33,106 +41,183 @@ def utc_now() -> datetime:
 
 
 class Worker:
-    """One worker of a process; start as many as should answer side by side."""
+    """One worker of a process.
+
+    Args:
+        on_reply: told the conversation whenever something new is stored for it.
+        on_deleted: told when somebody's data was deleted.
+
+    """
 
     def __init__(
         self,
-        sessions: sessionmaker[Session],
-        frozen: FrozenPath,
+        writer: Writer,
+        frozen: Callable[[], FrozenPath],
         *,
         clock: Clock = utc_now,
         on_reply: Callable[[str], None] = lambda _: None,
+        on_deleted: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = secrets.token_hex(8)
-        self.assistant: AssistantPort | None = None
-        self._sessions = sessions
+        self._writer = writer
         self._frozen = frozen
         self._clock = clock
         self._on_reply = on_reply
-        self._wake = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._on_deleted = on_deleted
+        self._assistant: _AssistantThread | None = None
+        self._wake = threading.Event()
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+
+    @property
+    def has_assistant(self) -> bool:
+        """Whether there is a model that answers."""
+        return self._assistant is not None and self._assistant.is_free
+
+    def use(self, assistant: AssistantPort) -> None:
+        """Answer with this assistant from now on."""
+        self._assistant = _AssistantThread(assistant)
+        self.wake()
 
     def wake(self) -> None:
-        """Tell the worker that something came in."""
+        """Tell the worker, from any thread, that something came in."""
         self._wake.set()
 
-    def wake_threadsafe(self) -> None:
-        """The same from a thread of the web application."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._wake.set)
+    def start(self) -> None:
+        """Answer messages until `stop`."""
+        self._thread.start()
 
-    async def run(self) -> None:
-        """Answer messages until cancelled."""
-        self._loop = asyncio.get_running_loop()
-        while True:
+    def stop(self) -> None:
+        """Finish the turns that were begun and end."""
+        self._is_stopping = True
+        self.wake()
+        self._thread.join()
+
+    def take_turns(self) -> int:
+        """Answer some of the messages that wait; returns how many were dealt with, 0 where none could be."""
+        if not self.has_assistant:
+            return self._without_model()
+        now = self._clock()
+        turns = self._writer.call(lambda session: inbox.claim(session, self.name, now=now, limit=TOGETHER))
+        stored = [(turn, self._answer(turn)) for turn in turns]
+        for turn, future in stored:
+            if future is not None:
+                self._announce(turn, future)
+        return len(turns)
+
+    def _run(self) -> None:
+        while not self._is_stopping:
             self._wake.clear()
             try:
-                while await self.take_turn():
+                while not self._is_stopping and self.take_turns():
                     pass
+            except SQLAlchemyError:
+                pass  # the writer has said so; claims run out and the messages are taken again
             except Exception:
                 log.exception("turn_failed_outside_message")
-            try:
-                await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
-            except TimeoutError:
-                continue
+            self._wake.wait(IDLE_SECONDS)
 
-    async def take_turn(self) -> bool:
-        """Answer one message; False where there was none that could be answered."""
-        turn = await asyncio.to_thread(self._claim)
-        if turn is None:
-            return False
-        if self.assistant is None:
-            return await asyncio.to_thread(self._answer_without_model, turn)
+    def _answer(self, turn: Turn) -> Future[bool] | None:
+        """Take one turn and hand its outcome to the writer; None where it is to be tried again."""
+        outcome = self._outcome(turn)
+        if outcome is None:
+            if turn.attempts < MAX_ATTEMPTS:
+                self._writer.submit(lambda session: inbox.release(session, turn.conversation_id, self.name))
+                return None
+            outcome = self._failure(turn)
+        return self._writer.submit(lambda session: self._store(session, turn, outcome))
+
+    def _outcome(self, turn: Turn) -> Outcome | None:
+        if self._assistant is None or turn.attempts > MAX_ATTEMPTS or not self._assistant.is_free:
+            # The process died over it several times, or the turn before this one hangs.
+            return self._failure(turn) if turn.attempts > MAX_ATTEMPTS else None
         try:
-            outcome = await self.assistant.respond(turn)
+            outcome = self._assistant.respond(turn, within=TURN_SECONDS)
+        except TimeoutError:
+            log.error("turn_hangs", conversation=turn.conversation_id, attempt=turn.attempts)
+            return self._failure(turn)
         except Exception:
             log.exception("turn_failed", conversation=turn.conversation_id, attempt=turn.attempts)
-            outcome = None
-        if outcome is None or not outcome.replies:
-            outcome = self._failure(turn)
-        await asyncio.to_thread(self._store, turn, outcome)
-        return True
+            return None
+        return outcome if outcome.replies else None
 
-    def _claim(self) -> Turn | None:
-        with self._sessions.begin() as session:
-            return inbox.claim_next(session, self.name, now=self._clock())
-
-    def _answer_without_model(self, turn: Turn) -> bool:
+    def _without_model(self) -> int:
         now = self._clock()
-        said = {"language": turn.language, "hint": turn.hint}
-        text = turn.body if turn.kind is Kind.TEXT else ""
-        urgent = self._frozen.urgent_reply(text, now=now, **said)
+        turns = self._writer.call(lambda session: inbox.not_looked_at(session, now=now, limit=LOOKED_AT_TOGETHER))
+        futures = [(turn, self._writer.submit(self._look_at(turn))) for turn in turns]
+        for turn, future in futures:
+            self._announce(turn, future)
+        return len(turns)
+
+    def _look_at(self, turn: Turn) -> Callable[[Session], bool]:
+        now, text = self._clock(), _text_of(turn)
+        frozen = self._frozen()
+        urgent = frozen.urgent_reply(text, language=turn.language, hint=turn.hint, now=now)
         if urgent is not None:
-            self._store(turn, Outcome((urgent,), {**turn.slots, "language": urgent.language}))
-            return True
-        with self._sessions.begin() as session:
-            outbox.store_interim(session, turn.inbox_id, self._frozen.one_moment(text, **said), now=now)
-            inbox.release(session, turn.conversation_id, self.name)
-        self._on_reply(turn.conversation_id)
-        return False
+            slots = {**turn.slots, "topic": urgent.topic, "asked": None}
+            return lambda session: self._store(session, turn, Outcome((urgent,), slots))
+        wait = frozen.one_moment(text, language=turn.language, hint=turn.hint)
+
+        def say_once(session: Session) -> bool:
+            outbox.store_interim(session, turn.conversation_id, turn.inbox_id, wait, now=now)
+            return False
+
+        return say_once
 
     def _failure(self, turn: Turn) -> Outcome:
-        text = turn.body if turn.kind is Kind.TEXT else ""
-        now = self._clock()
-        reply = self._frozen.urgent_reply(text, language=turn.language, hint=turn.hint, now=now)
-        reply = reply or self._frozen.failed(text, language=turn.language, hint=turn.hint, now=now)
+        text, now, frozen = _text_of(turn), self._clock(), self._frozen()
+        reply = frozen.urgent_reply(text, language=turn.language, hint=turn.hint, now=now)
+        reply = reply or frozen.failed(text, language=turn.language, hint=turn.hint, now=now)
         return Outcome((reply,), turn.slots)
 
-    def _store(self, turn: Turn, outcome: Outcome) -> None:
-        now = self._clock()
-        language = outcome.slots.get("language")
+    def _store(self, session: Session, turn: Turn, outcome: Outcome) -> bool:
+        """Store the outcome; returns whether the person's data was deleted with it."""
+        now, slots = self._clock(), outcome.slots
+        language = slots.get("native") or slots.get("language") or turn.language
+        deletes = any(reply.effect is Effect.DELETE_DATA for reply in outcome.replies)
+        replies = outcome.replies
+        if deletes:
+            receipt = people.delete_messages(session, turn.conversation_id, up_to=turn.inbox_id, now=now)
+            replies, slots = tuple(people.with_receipt(reply, receipt) for reply in replies), {}
+        outbox.store_answer(session, turn.inbox_id, replies, slots=slots, language=language, now=now)
+        return deletes
+
+    def _announce(self, turn: Turn, stored: Future[bool]) -> None:
         try:
-            with self._sessions.begin() as session:
-                replies = [self._carry_out(session, turn, reply, now) for reply in outcome.replies]
-                outbox.store_answer(session, turn.inbox_id, replies, slots=outcome.slots, language=language, now=now)
+            has_deleted = stored.result()
         except outbox.AlreadyHandledError:
             log.info("answer_dropped", conversation=turn.conversation_id)
             return
+        if has_deleted:
+            self._on_deleted()
         self._on_reply(turn.conversation_id)
 
-    @staticmethod
-    def _carry_out(session: Session, turn: Turn, reply: Reply, now: datetime) -> Reply:
-        if reply.effect is not Effect.DELETE_DATA:
-            return reply
-        deleted = people.delete_messages(session, turn.conversation_id, keep=turn.inbox_id, now=now)
-        return people.with_receipt(reply, deleted)
+
+class _AssistantThread:
+    """The assistant on an event loop and a thread of its own, so that a turn that hangs holds nothing else up."""
+
+    def __init__(self, assistant: AssistantPort) -> None:
+        self._assistant = assistant
+        self._loop = asyncio.new_event_loop()
+        self._beat: Future[None] | None = None
+        threading.Thread(target=self._loop.run_forever, name="assistant", daemon=True).start()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no turn hangs in it."""
+        return self._beat is None or self._beat.done()
+
+    def respond(self, turn: Turn, *, within: float) -> Outcome:
+        """Take a turn; raises TimeoutError where it hangs."""
+        future = asyncio.run_coroutine_threadsafe(self._assistant.respond(turn), self._loop)
+        try:
+            return future.result(within)
+        except TimeoutError:
+            # A coroutine that waits is cancelled at once; one that computes keeps the loop, and this beat with it.
+            future.cancel()
+            self._beat = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop)
+            raise
+
+
+def _text_of(turn: Turn) -> str:
+    return turn.body if turn.kind is Kind.TEXT else ""

@@ -1,19 +1,26 @@
-"""What is said when the model or the database is not there: helpline texts for urgent messages, honesty for the rest.
+"""What is said without model and database: helpline texts for urgent messages, honesty for the rest.
 
-Works from the content files and the phrase rules alone, held in memory from the start.
+Works from the content files and the phrase rules alone, held in memory from the start. Every message is judged here the moment it
+arrives, before anything can go wrong with it.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from actions.reply import ContactCard, ListKind, Reply, Section
+import structlog
+
+from actions.contacts import contact_card
+from actions.emergency import help_for
+from actions.reply import Reply
 from knowledge import answers
 from knowledge.files import Content
 from nlu.languages import LanguageIdentifier, LinguaDetector
-from nlu.urgency import PhraseRules
+from nlu.urgency import Level, PhraseRules, Urgency
 
 DEFAULT_LANGUAGE = "en"
+log = structlog.get_logger()
+HELPERS = ("emergency_112", "fairwork")  # whom to call when we can't answer
 
 
 class FrozenPath:
@@ -22,45 +29,55 @@ class FrozenPath:
     def __init__(self, content: Content) -> None:
         self._content = content
         self._rules = PhraseRules(content.urgency)
-        self._identifier = LanguageIdentifier(content.languages, LinguaDetector(content.languages, accurate=False))
+        for language, fault in self._rules.faults:
+            log.error("phrase_left_out", language=language, fault=fault)
+        languages = content.known_languages
+        self._identifier = LanguageIdentifier(languages, LinguaDetector(languages, accurate=False))
+
+    def judge(self, text: str) -> Urgency | None:
+        """What the phrases alone make of a message."""
+        return self._rules.find(text)
 
     def urgent_reply(self, text: str, *, language: str | None, hint: str | None, now: datetime) -> Reply | None:
-        """The helpline text for an urgent message in its own language; None where the rules see no urgency."""
-        found = self._rules.find(text)
-        if found is None:
+        """The helpline text for a message that is certainly urgent, in its own language; None for any other."""
+        found = self.judge(text)
+        if found is None or found.level is not Level.CERTAIN:
             return None
-        spoken = self._language(text, language, hint)
-        answer = answers.answer(self._content, found.label, spoken, now=now)
-        phrases = self._content.phrases[spoken].phrases
-        return Reply(
-            language=spoken,
-            topic=answer.topic,
-            title=answer.title,
-            text=answer.short,
-            sections=(Section(heading=phrases["label.steps"], kind=ListKind.STEPS, items=answer.steps),),
-            contacts_heading=phrases["label.who_helps"],
-            contacts=tuple(
-                ContactCard(name=c.name, what_for=c.what_for, phone=c.phone, url=c.url) for c in answer.contacts[:3]
-            ),
-            note=phrases["urgent.more"],
-            is_urgent=True,
-        )
+        spoken = self._language_of(text, found, language, hint)
+        return help_for(self._content, (found.label, *found.also), spoken, now=now)
 
     def one_moment(self, text: str, *, language: str | None, hint: str | None) -> Reply:
         """The honest word that an answer will come."""
         return self._say("error.one_moment", text, language, hint)
 
-    def failed(self, text: str, *, language: str | None, hint: str | None, now: datetime) -> Reply:
-        """The honest word that something went wrong, with the number for danger."""
-        reply = self._say("error.failed", text, language, hint)
-        card = answers.contact(self._content, "emergency_112", reply.language, now=now)
-        helper = answers.contact(self._content, "fairwork", reply.language, now=now)
-        cards = tuple(ContactCard(name=c.name, what_for=c.what_for, phone=c.phone) for c in (card, helper))
+    def failed(
+        self, text: str, *, language: str | None, hint: str | None, now: datetime, is_kept: bool = True
+    ) -> Reply:
+        """The honest word that something went wrong, with the numbers to call.
+
+        Args:
+            is_kept: whether the message is stored, so that it can be said.
+
+        """
+        reply = self._say("error.failed" if is_kept else "error.not_kept", text, language, hint)
+        cards = tuple(
+            contact_card(self._content, answers.contact(self._content, name, reply.language, now=now), reply.language)
+            for name in HELPERS
+        )
         return reply.model_copy(update={"contacts": cards})
 
-    def _say(self, phrase: str, text: str, language: str | None, hint: str | None) -> Reply:
-        spoken = self._language(text, language, hint)
-        return Reply(language=spoken, text=self._content.phrases[spoken].phrases[phrase])
+    def _language_of(self, text: str, found: Urgency, language: str | None, hint: str | None) -> str:
+        # The phrase that fired says what language it is; only where it is said alike in several does the rest count.
+        spoken = [code for code in found.languages if code in self._content.known_languages]
+        if len(spoken) == 1:
+            return spoken[0]
+        for known in (language, hint):
+            if known in spoken:
+                return str(known)
+        identified = self._identifier.identify(text, conversation=language, hint=hint)
+        return next((code for code, _ in identified.ranking if code in spoken), identified.code)
 
-    def _language(self, text: str, language: str | None, hint: str | None) -> str:
-        return self._identifier.identify(text, conversation=language, hint=hint).code
+    def _say(self, phrase: str, text: str, language: str | None, hint: str | None) -> Reply:
+        code = self._identifier.identify(text, conversation=language, hint=hint).code
+        spoken = code if code in self._content.phrases else DEFAULT_LANGUAGE
+        return Reply(language=spoken, text=self._content.phrases[spoken].phrases[phrase])

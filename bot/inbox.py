@@ -14,14 +14,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from bot.models import Conversation, InboxMessage
-from knowledge.database import changed
+from knowledge.database import insert_unless_there
 
 CLAIM = timedelta(seconds=30)
+CANDIDATES = 8  # rows to read for each conversation that is wanted: somebody may have sent several messages
 
 
 class Kind(StrEnum):
@@ -68,82 +68,114 @@ def address_hash(channel: str, address: str, *, key: bytes) -> str:
     return hmac.new(key, f"{channel}:{address}".encode(), hashlib.sha256).hexdigest()
 
 
-def conversation_of(session: Session, channel: str, hashed: str, *, now: datetime) -> Conversation:
-    """The conversation with an address; a new one where there is none."""
-    found = session.scalar(
-        select(Conversation).where(Conversation.channel == channel, Conversation.address_hash == hashed)
-    )
-    if found is None:
-        found = Conversation(
-            id=secrets.token_hex(16),
-            channel=channel,
-            address_hash=hashed,
-            slots={},
-            created_at=now,
-            last_message_at=now,
+@dataclass(frozen=True)
+class Found:
+    """A conversation as a channel needs it: its id, and the language spoken in it so far."""
+
+    id: str
+    language: str | None
+
+
+def find_conversation(session: Session, channel: str, hashed: str) -> Found | None:
+    """The conversation with an address; None where there is none."""
+    row = session.execute(
+        select(Conversation.id, Conversation.language).where(
+            Conversation.channel == channel, Conversation.address_hash == hashed
         )
-        session.add(found)
-        session.flush()
+    ).one_or_none()
+    return Found(row.id, row.language) if row else None
+
+
+def conversation_of(session: Session, channel: str, hashed: str, *, now: datetime) -> Found:
+    """The conversation with an address; a new one where there is none."""
+    values = {"channel": channel, "address_hash": hashed, "slots": {}, "created_at": now, "last_message_at": now}
+    insert_unless_there(session, Conversation, id=secrets.token_hex(16), **values)
+    found = find_conversation(session, channel, hashed)
+    if found is None:
+        raise LookupError("a conversation that was just begun is not there")
     return found
 
 
-def accept(session: Session, conversation: Conversation, message: Incoming, *, now: datetime) -> int | None:
+def accept(
+    session: Session, conversation_id: str, message: Incoming, *, now: datetime, is_urgent: bool = False
+) -> int | None:
     """Store a message.
+
+    Args:
+        is_urgent: whether somebody may be in danger, so that it is taken before others.
 
     Returns:
         Its inbox id, or None where the same message was stored before.
 
     """
-    row = InboxMessage(
-        conversation_id=conversation.id,
+    inbox_id = insert_unless_there(
+        session,
+        InboxMessage,
+        conversation_id=conversation_id,
         provider_id=message.provider_id,
         kind=message.kind,
         body=message.body,
         received_at=now,
+        is_urgent=is_urgent,
+        attempts=0,
     )
-    try:
-        with session.begin_nested():
-            session.add(row)
-    except IntegrityError:
-        return None
-    conversation.last_message_at = now
-    if message.hint:
-        conversation.hint = message.hint
-    return row.id
+    if inbox_id is not None:
+        changes: dict[str, Any] = {"last_message_at": now} | ({"hint": message.hint} if message.hint else {})
+        session.execute(update(Conversation).where(Conversation.id == conversation_id).values(**changes))
+    return inbox_id
 
 
-def received_since(session: Session, conversation_id: str, since: datetime) -> int:
-    """How many messages a conversation has sent since a moment: for the limit per minute."""
-    statement = select(func.count()).where(
-        InboxMessage.conversation_id == conversation_id, InboxMessage.received_at >= since
+def is_stored(session: Session, conversation_id: str, provider_id: str) -> bool:
+    """Whether a message was accepted before."""
+    statement = select(InboxMessage.id).where(
+        InboxMessage.conversation_id == conversation_id, InboxMessage.provider_id == provider_id
     )
-    return session.scalar(statement) or 0
+    return session.execute(statement).first() is not None
 
 
-def claim_next(session: Session, worker: str, *, now: datetime) -> Turn | None:
-    """The oldest unhandled message of a conversation that nobody has claimed, and the claim on it.
+def claim(session: Session, worker: str, *, now: datetime, limit: int = 1) -> list[Turn]:
+    """Messages to answer, with the claim on their conversations: urgent ones of everybody first, then the oldest.
 
-    Conversations that are claimed are passed over, so that each person is answered in order and by one worker.
+    Of each conversation one message is given out, and none of a conversation that somebody has claimed: so each person is
+    answered in order and by one worker.
     """
-    candidates = session.execute(
-        select(InboxMessage.conversation_id, func.min(InboxMessage.id))
-        .join(Conversation, Conversation.id == InboxMessage.conversation_id)
-        .where(InboxMessage.handled_at.is_(None), _is_free(now))
-        .group_by(InboxMessage.conversation_id)
-        .order_by(func.min(InboxMessage.id))
-        .limit(10)
-    ).all()
-    for conversation_id, inbox_id in candidates:
-        # The same condition again in the update: of two workers that read the same row one changes it.
-        claimed = session.execute(
-            update(Conversation)
-            .where(Conversation.id == conversation_id, _is_free(now))
-            .values(claimed_by=worker, claimed_until=now + CLAIM)
-            .execution_options(synchronize_session=False)
-        )
-        if changed(claimed) == 1:
-            return _turn(session, conversation_id, inbox_id)
-    return None
+    rows = session.execute(_waiting(now).limit(CANDIDATES * limit)).all()
+    first: dict[str, Any] = {}
+    for row in rows:
+        if len(first) < limit:
+            first.setdefault(row.conversation_id, row)
+    if not first:
+        return []
+    # The same condition again in the update: of two workers that read the same row one changes it.
+    claimed = session.execute(
+        update(Conversation)
+        .where(Conversation.id.in_(first), _is_free(now))
+        .values(claimed_by=worker, claimed_until=now + CLAIM)
+        .returning(Conversation.id)
+        .execution_options(synchronize_session=False)
+    ).scalars()
+    mine = set(claimed)
+    turns = [_turn(row, row.attempts + 1) for row in first.values() if row.conversation_id in mine]
+    session.execute(
+        update(InboxMessage)
+        .where(InboxMessage.id.in_([turn.inbox_id for turn in turns]))
+        .values(attempts=InboxMessage.attempts + 1)
+        .execution_options(synchronize_session=False)
+    )
+    return turns
+
+
+def not_looked_at(session: Session, *, now: datetime, limit: int) -> list[Turn]:
+    """Messages that nobody has judged yet while there is no model: each comes once, however many wait before it."""
+    rows = session.execute(_waiting(now).where(InboxMessage.looked_at.is_(None)).limit(limit)).all()
+    turns = [_turn(row, row.attempts) for row in rows]
+    session.execute(
+        update(InboxMessage)
+        .where(InboxMessage.id.in_([turn.inbox_id for turn in turns]))
+        .values(looked_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return turns
 
 
 def release(session: Session, conversation_id: str, worker: str) -> None:
@@ -160,23 +192,37 @@ def release_all(session: Session) -> None:
     session.execute(update(Conversation).values(claimed_by=None, claimed_until=None))
 
 
+def _waiting(now: datetime) -> Select[Any]:
+    message, conversation = InboxMessage, Conversation
+    return (
+        select(
+            message.id,
+            message.conversation_id,
+            message.kind,
+            message.body,
+            message.attempts,
+            conversation.language,
+            conversation.hint,
+            conversation.slots,
+        )
+        .join(conversation, conversation.id == message.conversation_id)
+        .where(message.handled_at.is_(None), _is_free(now))
+        .order_by(message.is_urgent.desc(), message.id)
+    )
+
+
 def _is_free(now: datetime) -> Any:
     return or_(Conversation.claimed_until.is_(None), Conversation.claimed_until < now)
 
 
-def _turn(session: Session, conversation_id: str, inbox_id: int) -> Turn | None:
-    message = session.get(InboxMessage, inbox_id)
-    conversation = session.get(Conversation, conversation_id)
-    if message is None or conversation is None or message.handled_at is not None:
-        return None
-    message.attempts += 1
+def _turn(row: Any, attempts: int) -> Turn:
     return Turn(
-        inbox_id=message.id,
-        conversation_id=conversation_id,
-        kind=Kind(message.kind),
-        body=message.body,
-        language=conversation.language,
-        hint=conversation.hint,
-        slots=dict(conversation.slots),
-        attempts=message.attempts,
+        inbox_id=row.id,
+        conversation_id=row.conversation_id,
+        kind=Kind(row.kind),
+        body=row.body,
+        language=row.language,
+        hint=row.hint,
+        slots=dict(row.slots),
+        attempts=attempts,
     )

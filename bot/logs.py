@@ -25,6 +25,8 @@ QUIET = (
     "asyncio",
     "httpx",
     "uvicorn.access",
+    "sse_starlette",
+    "sqlalchemy",
 )
 
 

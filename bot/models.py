@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from knowledge.database import Base
@@ -31,7 +31,10 @@ class Conversation(Base):
 
 
 class InboxMessage(Base):
-    """A message that was accepted; kept until it is handled and past that until retention removes it."""
+    """A message that was accepted; kept until it is handled and past that until retention removes it.
+
+    `is_urgent`: a phrase made it at least possible that somebody is in danger. `looked_at`: when it was judged without the model.
+    """
 
     __tablename__ = "inbox"
     __table_args__ = (
@@ -39,11 +42,12 @@ class InboxMessage(Base):
         CheckConstraint("kind IN ('text', 'button', 'location')", name="kind"),
         Index(
             "ix_inbox_unhandled",
-            "conversation_id",
+            "is_urgent",
             "id",
             sqlite_where=text("handled_at IS NULL"),
             postgresql_where=text("handled_at IS NULL"),
         ),
+        {"sqlite_autoincrement": True},  # an id is never given out twice
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -54,6 +58,8 @@ class InboxMessage(Base):
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
+    is_urgent: Mapped[bool] = mapped_column(default=False, server_default=false())
+    looked_at: Mapped[datetime | None]
 
 
 class OutboxMessage(Base):
@@ -63,7 +69,10 @@ class OutboxMessage(Base):
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (UniqueConstraint("answers", "part"),)
+    __table_args__ = (
+        UniqueConstraint("answers", "part"),
+        {"sqlite_autoincrement": True},  # clients read what is above their cursor: an id used twice would never be read
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)

@@ -7,24 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from actions.reply import Reply
 from bot.bidi import isolated
 from bot.models import Conversation, InboxMessage, OutboxMessage
-from knowledge.database import changed
 
 INTERIM = "interim"  # the part of a word that is said before the answer, at most once a message
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A stored reply. `id` grows with the order of delivery."""
+    """A stored reply, as the data of `Reply`. `id` grows with the order of delivery."""
 
     id: int
     conversation_id: str
-    reply: Reply
+    reply: dict[str, Any]
     created_at: datetime
 
 
@@ -47,62 +46,99 @@ def store_answer(
         AlreadyHandledError: somebody else did so before; the caller's transaction has to be rolled back.
 
     """
-    marked = session.execute(
+    conversation_id = _mark_handled(session, inbox_id, now)
+    for number, reply in enumerate(replies):
+        _add(session, inbox_id, conversation_id, str(number), reply, now=now)
+    session.execute(
+        update(Conversation)
+        .where(Conversation.id == conversation_id)
+        .values(slots=dict(slots), language=language, claimed_by=None, claimed_until=None)
+    )
+
+
+def store_help(session: Session, inbox_id: int, reply: Reply, *, now: datetime) -> int:
+    """Store the help that an urgent message was given when it arrived, so that nobody answers it once more.
+
+    A turn that somebody has with this person about an earlier message goes on.
+
+    Returns:
+        The id of the stored reply.
+
+    """
+    conversation_id = _mark_handled(session, inbox_id, now)
+    slots = dict(session.scalars(select(Conversation.slots).where(Conversation.id == conversation_id)).one())
+    slots |= {"topic": reply.topic, "asked": None}
+    session.execute(update(Conversation).where(Conversation.id == conversation_id).values(slots=slots))
+    return _add(session, inbox_id, conversation_id, "0", reply, now=now)
+
+
+def store_interim(session: Session, conversation_id: str, inbox_id: int, reply: Reply, *, now: datetime) -> bool:
+    """Say something while messages stay to be answered; False where it was said since the last answer."""
+    last = session.execute(
+        select(OutboxMessage.part)
+        .where(OutboxMessage.conversation_id == conversation_id)
+        .order_by(OutboxMessage.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if last == INTERIM:
+        return False
+    _add(session, inbox_id, conversation_id, INTERIM, reply, now=now)
+    return True
+
+
+def after(session: Session, conversation_id: str, cursor: int = 0) -> list[Delivery]:
+    """The replies of a conversation with an id above `cursor`, in order."""
+    rows = session.execute(
+        select(OutboxMessage.id, OutboxMessage.reply, OutboxMessage.created_at)
+        .where(OutboxMessage.conversation_id == conversation_id, OutboxMessage.id > cursor)
+        .order_by(OutboxMessage.id)
+    )
+    return [Delivery(row.id, conversation_id, row.reply, row.created_at) for row in rows]
+
+
+def mark_delivered(session: Session, read_up_to: Mapping[str, int], *, now: datetime) -> None:
+    """Note which replies people's phones have fetched.
+
+    Args:
+        read_up_to: by conversation the highest id that was fetched.
+
+    """
+    for conversation_id, cursor in read_up_to.items():
+        session.execute(
+            update(OutboxMessage)
+            .where(
+                OutboxMessage.conversation_id == conversation_id,
+                OutboxMessage.id <= cursor,
+                OutboxMessage.delivered_at.is_(None),
+            )
+            .values(delivered_at=now)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _mark_handled(session: Session, inbox_id: int, now: datetime) -> str:
+    conversation_id = session.execute(
         update(InboxMessage)
         .where(InboxMessage.id == inbox_id, InboxMessage.handled_at.is_(None))
         .values(handled_at=now)
-    )
-    if changed(marked) != 1:
+        .returning(InboxMessage.conversation_id)
+        .execution_options(synchronize_session=False)
+    ).scalar_one_or_none()
+    if conversation_id is None:
         raise AlreadyHandledError(f"message {inbox_id} was handled already")
-    message = session.get_one(InboxMessage, inbox_id)
-    for number, reply in enumerate(replies):
-        _add(session, message, str(number), reply, now)
-    conversation = session.get_one(Conversation, message.conversation_id)
-    conversation.slots = dict(slots)
-    conversation.language = language
-    conversation.claimed_by = conversation.claimed_until = None
+    return conversation_id
 
 
-def store_interim(session: Session, inbox_id: int, reply: Reply, *, now: datetime) -> bool:
-    """Say something while the message stays to be answered; False where that was done before."""
-    said = session.scalar(
-        select(OutboxMessage.id).where(OutboxMessage.answers == inbox_id, OutboxMessage.part == INTERIM)
-    )
-    if said is None:
-        _add(session, session.get_one(InboxMessage, inbox_id), INTERIM, reply, now)
-    return said is None
-
-
-def undelivered(session: Session, conversation_id: str, *, after: int = 0) -> list[Delivery]:
-    """The replies of a conversation with an id above `after`, in order."""
-    rows = session.scalars(
-        select(OutboxMessage)
-        .where(OutboxMessage.conversation_id == conversation_id, OutboxMessage.id > after)
-        .order_by(OutboxMessage.id)
-    )
-    return [Delivery(row.id, row.conversation_id, Reply.model_validate(row.reply), row.created_at) for row in rows]
-
-
-def mark_delivered(session: Session, conversation_id: str, *, up_to: int, now: datetime) -> None:
-    """Note that the person's side has fetched every reply up to an id."""
-    session.execute(
-        update(OutboxMessage)
-        .where(
-            OutboxMessage.conversation_id == conversation_id,
-            OutboxMessage.id <= up_to,
-            OutboxMessage.delivered_at.is_(None),
-        )
-        .values(delivered_at=now)
-    )
-
-
-def _add(session: Session, message: InboxMessage, part: str, reply: Reply, now: datetime) -> None:
-    session.add(
-        OutboxMessage(
-            conversation_id=message.conversation_id,
-            answers=message.id,
+def _add(session: Session, inbox_id: int, conversation_id: str, part: str, reply: Reply, *, now: datetime) -> int:
+    statement = (
+        insert(OutboxMessage)
+        .values(
+            conversation_id=conversation_id,
+            answers=inbox_id,
             part=part,
             reply=isolated(reply).model_dump(mode="json"),
             created_at=now,
         )
+        .returning(OutboxMessage.id)
     )
+    return session.execute(statement).scalar_one()

@@ -6,10 +6,10 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from actions.reply import Reply
+from actions.reply import Effect, Reply
 from bot.models import Conversation, Deletion, InboxMessage, OutboxMessage
 from knowledge.database import changed
 from knowledge.formats import long_date
@@ -26,24 +26,29 @@ class Receipt:
     messages: int
 
 
-def delete_messages(session: Session, conversation_id: str, *, keep: int, now: datetime) -> Receipt:
-    """Delete every message of a conversation but the one that asks for it, which `forget` takes once its answer was fetched.
+def delete_messages(session: Session, conversation_id: str, *, up_to: int, now: datetime) -> Receipt:
+    """Delete what was said in a conversation up to the message that asks for it, and all that was remembered.
 
-    Its text is emptied here, so that nothing the person wrote is left.
+    That message's row stays with an empty text until `delete_expired` takes it: the receipt hangs on it. What the person wrote
+    after it is another matter and is still answered.
     """
     mine = InboxMessage.conversation_id == conversation_id
-    count = session.scalar(select(func.count()).select_from(InboxMessage).where(mine)) or 0
-    session.execute(delete(OutboxMessage).where(OutboxMessage.conversation_id == conversation_id))
-    session.execute(delete(InboxMessage).where(mine, InboxMessage.id != keep))
-    last = session.get_one(InboxMessage, keep)
-    last.body = ""
+    until = InboxMessage.id <= up_to
+    count = session.scalar(select(func.count()).select_from(InboxMessage).where(mine, until)) or 0
+    said = OutboxMessage.conversation_id == conversation_id
+    session.execute(delete(OutboxMessage).where(said, OutboxMessage.answers <= up_to))
+    session.execute(delete(InboxMessage).where(mine, InboxMessage.id < up_to))
+    session.execute(update(InboxMessage).where(InboxMessage.id == up_to).values(body=""))
+    session.execute(update(Conversation).where(Conversation.id == conversation_id).values(slots={}, hint=None))
     receipt = Receipt(secrets.token_hex(4).upper(), now, count)
     session.add(Deletion(receipt=receipt.number, deleted_at=now, messages=count))
     return receipt
 
 
 def with_receipt(reply: Reply, receipt: Receipt) -> Reply:
-    """The reply with date, count and number of the receipt filled in."""
+    """The reply with date, count and number of the receipt filled in; any other reply as it is."""
+    if reply.effect is not Effect.DELETE_DATA:
+        return reply
     date = long_date(receipt.deleted_at.date(), reply.language)
     text = reply.text.format(date=date, messages=receipt.messages, receipt=receipt.number)
     return reply.model_copy(update={"text": text})

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import gc
+import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, make_url
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from bot import database, inbox
 from bot.assistant_port import AssistantPort
 from bot.settings import Settings
+from bot.writer import Writer
+from knowledge.build import build, version_of
 from knowledge.database import engine_for, session_factory
-from knowledge.store import ContentStore
+from knowledge.files import Content
+from knowledge.store import ContentStore, Edition
+
+LEAST_FREE_BYTES = 20 * 1024 * 1024  # on the disk of the database, to call the service ready
+SHORTEST_KEY_BYTES = 16
+
+log = structlog.get_logger()
 
 
 class NoTrainedModelError(RuntimeError):
     """The models folder holds no model."""
 
 
-@dataclass(frozen=True)
+class SecretKeyError(RuntimeError):
+    """The kept key is empty or too short; every address would be looked up under a key that anybody can guess."""
+
+
+@dataclass
 class Service:
     """Everything that the parts of a process share."""
 
@@ -29,11 +46,60 @@ class Service:
     sessions: sessionmaker[Session]
     content: ContentStore
     key: bytes
+    writer: Writer = field(init=False)
+    _file: tuple[int, int] | None = field(init=False, default=None)
+    _is_prepared: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self.writer = Writer(self.sessions, before=self._is_the_same_file)
 
     @property
     def owns_database(self) -> bool:
         """Whether no other process works on this database: SQLite is for one process."""
         return self.engine.dialect.name == "sqlite"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether messages can be stored: prepared, the file there, room on the disk, the last change went through."""
+        path = self._path()
+        if not self._is_prepared or not self.writer.is_healthy:
+            return False
+        if path is None:
+            return True
+        try:
+            free = os.statvfs(path.parent)
+            return _identity(path) == self._file and free.f_bavail * free.f_frsize >= LEAST_FREE_BYTES
+        except OSError:
+            return False
+
+    def prepare(self, content: Content, *, now: datetime) -> None:
+        """Bring the tables up to date, build the content where it changed and take over what a killed process left.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the database can't be reached; call it again later.
+
+        """
+        database.upgrade(self.engine)
+        with self.sessions.begin() as session:
+            build(session, content, now=now)
+            if self.owns_database:
+                inbox.release_all(session)
+        self.content.refresh()
+        path = self._path()
+        self._file = _identity(path) if path is not None else None
+        self._is_prepared = True
+
+    def begin_anew(self) -> bool:
+        """Let go of a database whose file has vanished or was replaced; returns whether `prepare` is needed again."""
+        path = self._path()
+        if not self._is_prepared or path is None:
+            return not self._is_prepared
+        if _identity(path) == self._file:
+            return False
+        log.error("database_vanished")
+        self._is_prepared = False
+        self.engine.dispose()
+        return True
 
     def load_assistant(self) -> AssistantPort:
         """Load the newest model; takes as long as importing Rasa takes.
@@ -54,15 +120,35 @@ class Service:
         gc.freeze()
         return assistant
 
+    def close(self) -> None:
+        """Finish what was handed to the writer and let the database go."""
+        self.writer.stop()
+        self.engine.dispose()
 
-def open_service(settings: Settings) -> Service:
-    """Connect to the database of the settings; its tables and content must be there (`bot.database`)."""
-    url = make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    def _path(self) -> Path | None:
+        name = self.engine.url.database
+        return Path(name) if self.owns_database and name and name != ":memory:" else None
+
+    def _is_the_same_file(self) -> None:
+        path = self._path()
+        if not self._is_prepared:
+            # Nothing may be accepted into a database whose tables are not known to be there.
+            raise OperationalError("the database is not prepared", {}, Exception())
+        if path is not None and _identity(path) != self._file:
+            raise OperationalError("the database file has vanished", {}, Exception())
+
+
+def open_service(settings: Settings, content: Content | None = None) -> Service:
+    """A service on the database of the settings, which need not be within reach yet.
+
+    Args:
+        content: served until the database has it; without it the database must hold content already.
+
+    """
     engine = engine_for(settings.database_url)
     sessions = session_factory(engine)
-    return Service(settings, engine, sessions, ContentStore(sessions), secret_key(settings))
+    first = Edition(version_of(content), content) if content is not None else None
+    return Service(settings, engine, sessions, ContentStore(sessions, first), secret_key(settings))
 
 
 def newest_model(folder: Path) -> Path:
@@ -79,13 +165,40 @@ def newest_model(folder: Path) -> Path:
 
 
 def secret_key(settings: Settings) -> bytes:
-    """The key from the settings, or one that is made once and kept beside the database, readable by its owner only."""
+    """The key from the settings, or one that is made once and kept beside the database, readable by its owner only.
+
+    Raises:
+        SecretKeyError: the kept file is empty or cut short.
+
+    """
     given = settings.secret_key.get_secret_value()
     if given:
         return given.encode()
     path = Path("var/secret_key")
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32), "ascii")
-    return path.read_bytes()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_private(path, secrets.token_hex(32))
+    key = path.read_bytes()
+    if len(key) < SHORTEST_KEY_BYTES:
+        raise SecretKeyError(
+            f"{path} is empty or cut short: put the old key back, or remove the file to begin with a new one "
+            "(nobody who wrote before is recognised then)"
+        )
+    return key
+
+
+def _write_private(path: Path, text: str) -> None:
+    # Under another name first: a process that is killed here leaves no half a key.
+    draft = path.with_suffix(".new")
+    draft.touch(mode=0o600)
+    draft.write_text(text, "ascii")
+    draft.rename(path)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands at a path: device and inode; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -15,6 +15,8 @@ INPUTS = (
     "nlu/**/*.py",
     "nlu/**/*.yml",
     "knowledge/phrases/*.yml",
+    "knowledge/emergency/*.yml",
+    "knowledge/urgency/*.yml",
     "knowledge/importer.py",
     "knowledge/search.py",
     "knowledge/topics/*/*.yml",

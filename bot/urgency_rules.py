@@ -13,7 +13,7 @@ from nlu.urgency import Level, PhraseRules
 
 @dataclass(frozen=True, order=True)
 class Miss:
-    """An example that its phrases do not find, or an everyday message that a phrase takes for an emergency."""
+    """A phrase that cannot be read, an example that none finds, or an everyday message that one takes for an emergency."""
 
     language: str
     text: str
@@ -42,7 +42,8 @@ class Caught:
 def check(content: Content) -> list[Miss]:
     """Hold every phrase against the examples and everyday messages of all languages."""
     rules = PhraseRules(content.urgency)
-    return sorted([*_unfound(content, rules), *_false_alarms(content, rules)])
+    unreadable = (Miss(language, "", message) for language, message in rules.faults)
+    return sorted([*unreadable, *_unfound(content, rules), *_false_alarms(content, rules)])
 
 
 def measure(content: Content, messages: Sequence[LabelledMessage]) -> dict[str, Caught]:

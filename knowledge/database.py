@@ -8,8 +8,9 @@ process writes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from sqlalchemy import (
@@ -24,9 +25,12 @@ from sqlalchemy import (
     event,
     make_url,
 )
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 BUSY_TIMEOUT_MS = 10_000
+PRIVATE = 0o600  # what people wrote is for the owner of the process alone
 READING = "wegwijs_reading"
 
 
@@ -67,6 +71,8 @@ def engine_for(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        _make_private(Path(parsed.database))
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -91,10 +97,35 @@ def changed(result: Result[Any]) -> int:
     return cast(CursorResult[Any], result).rowcount
 
 
+def insert_unless_there(session: Session, table: type[Base], **values: Any) -> int | None:
+    """Insert a row with an `id`; returns the id, or None where one with the same unique values stands there already."""
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    statement = insert(table).values(**values).on_conflict_do_nothing().returning(table.id)  # type: ignore[attr-defined]
+    return session.execute(statement).scalar_one_or_none()
+
+
+def empty_the_log(engine: Engine) -> None:
+    """Leave nothing of what was deleted in SQLite's write-ahead log; PostgreSQL's is not ours to empty."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect().execution_options(**{READING: True}) as connection:
+            connection.rollback()
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _make_private(path: Path) -> None:
+    # SQLite gives its log and its index the mode of the file itself.
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=PRIVATE)
+        path.chmod(PRIVATE)
+
+
 def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
+    # What is deleted is overwritten and not only marked as free.
+    cursor.execute("PRAGMA secure_delete = ON")
     cursor.execute("PRAGMA journal_mode = WAL")
     # FULL, because an accepted message has to survive a power cut as well as a kill.
     cursor.execute("PRAGMA synchronous = FULL")

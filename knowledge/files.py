@@ -32,6 +32,8 @@ from knowledge.schema import (
 CONTENT_FOLDER = Path(__file__).parent
 # `{claims.years_back}`, or with the forms of the noun that agrees with the number: `{claims.years_back: rok | lata | lat}`.
 PLACEHOLDER = re.compile(r"\{([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?::([^{}]*))?\}")
+# Whom a line is for, where rights differ: "[eu] You need no permit."
+GROUP = re.compile(r"^\[(eu|ukraine|other)\]\s*")
 SECTIONS = ("steps", "details", "exceptions")
 
 _Model = TypeVar("_Model", bound=BaseModel)

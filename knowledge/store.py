@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel
 from sqlalchemy import StaticPool, create_engine, select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from knowledge import search
@@ -56,11 +57,16 @@ class Edition:
 
 
 class ContentStore:
-    """Hands out the current edition and notices a new one."""
+    """Hands out the current edition and notices a new one.
 
-    def __init__(self, sessions: sessionmaker[Session]) -> None:
+    Args:
+        first: what is served until the database was read; it may be out of reach for now.
+
+    """
+
+    def __init__(self, sessions: sessionmaker[Session], first: Edition | None = None) -> None:
         self._sessions = sessions
-        self._edition: Edition | None = None
+        self._edition = first
 
     def current(self) -> Edition:
         """The edition read last; the first call reads it.
@@ -82,10 +88,13 @@ class ContentStore:
         return self._edition
 
     def search(self, query: str, language: str, *, limit: int = 3) -> list[str]:
-        """Topics whose answers in `language` fit the query, best first (`knowledge.search`)."""
+        """Topics whose answers in `language` fit the query, best first (`knowledge.search`); none while the database is away."""
         version = self.current().version
-        with reading(self._sessions) as session:
-            return search.search(session, query, language, version=version, limit=limit)
+        try:
+            with reading(self._sessions) as session:
+                return search.search(session, query, language, version=version, limit=limit)
+        except SQLAlchemyError:
+            return []
 
 
 def in_memory(content: Content) -> ContentStore:

@@ -32,6 +32,8 @@ PRIOR = 0.9
 HINT = 0.6  # the same for a messenger's language setting, which is often that of the shop that sold the phone
 SWITCH = 0.8  # posterior that another language needs before the conversation changes to it
 SWITCH_WORDS = 3  # and words: two may be somebody's name
+BEYOND = 0.99  # share of the vocabulary's evidence that a language must have that is none of those known
+BEYOND_WORDS = 4
 SURE = 0.8  # posterior below which the second likeliest language is offered to somebody whose language is not known yet
 _FLOOR = 1e-4
 # No detector beside our own may rule a language out: vocabulary takes Ukrainian in Latin letters for Polish.
@@ -57,13 +59,15 @@ class Detector(Protocol):
 class Identified:
     """The language to answer in, how sure that is, and the likeliest ones in order.
 
-    `alternative` is another language that it may well be: to be offered, never taken without being asked for.
+    `alternative` is another language that it may well be: to be offered, never taken without being asked for. `beyond` is the
+    language of a message that is in none of those known; `code` is then only the one to answer in.
     """
 
     code: str
     confidence: float
     ranking: tuple[tuple[str, float], ...]
     alternative: str | None = None
+    beyond: str | None = None
 
 
 class LinguaDetector:
@@ -122,8 +126,8 @@ class LanguageIdentifier:
     """Weighs script, detectors and memory into one decision.
 
     Args:
-        languages: ISO 639-1 codes of the served languages.
-        beside: a detector of general vocabulary.
+        languages: ISO 639-1 codes of the known languages.
+        beside: a detector of general vocabulary; it may know more languages than those, and so tell what is none of them.
         own: the one trained on the examples.
         shared_words: folded words that stand in messages of every language, such as "loonstrook".
         default: the language where nothing tells.
@@ -146,6 +150,7 @@ class LanguageIdentifier:
         self._detectors: list[tuple[Detector, float, float]] = [(own, share, _FLOOR)] if own else []
         if beside:
             self._detectors.append((beside, 1 - share, _BESIDE_FLOOR) if own else (beside, 1.0, _FLOOR))
+        self._own, self._widest = own, beside
         self._default = default if default in languages else languages[0]
 
     def identify(self, text: str, *, conversation: str | None = None, hint: str | None = None) -> Identified:
@@ -163,11 +168,24 @@ class LanguageIdentifier:
         telling = self._telling(written)
         if not telling and (spoken or not written):
             return self._ranked(spoken or self._order(prior)[0], prior, alternative=None)
+        if beyond := self._beyond(telling):
+            code = spoken or self._order(prior)[0]
+            return Identified(code, prior[code], ((code, prior[code]),), beyond=beyond)
         # Somebody who begins with "loonstrook?" has said something after all.
         posterior = self._posterior(telling or written, prior)
         if spoken is None:
             return self._first(posterior)
         return self._next(posterior, spoken, telling)
+
+    def _beyond(self, telling: str) -> str | None:
+        if self._widest is None or len(telling.split()) < BEYOND_WORDS:
+            return None
+        found = self._widest.probabilities(telling)
+        code = max(found, key=lambda other: found[other], default="")
+        is_known = not code or code in self._languages or found[code] < BEYOND
+        if is_known or (self._own and max(self._own.probabilities(telling).values()) >= BEYOND):
+            return None
+        return code
 
     def _first(self, posterior: Mapping[str, float]) -> Identified:
         code, *others = self._order(posterior)

@@ -87,11 +87,10 @@ class _Phrase(Generic[Payload]):
 class PhraseBook(Generic[Payload]):
     """Phrases with what each stands for.
 
+    A phrase that cannot be read is left out and named in `faults`: one slip of an editor must not take the others away.
+
     Args:
         phrases: pairs of a phrase in the notation above and its payload.
-
-    Raises:
-        PhraseError: a phrase cannot be read.
 
     """
 
@@ -99,8 +98,13 @@ class PhraseBook(Generic[Payload]):
         self._by_word: defaultdict[str, list[_Phrase[Payload]]] = defaultdict(list)
         self._by_stem: defaultdict[str, list[_Phrase[Payload]]] = defaultdict(list)
         self._by_inside: defaultdict[str, list[_Phrase[Payload]]] = defaultdict(list)
+        self.faults: list[tuple[Payload, PhraseError]] = []
         for text, payload in phrases:
-            phrase = _parse(text, payload)
+            try:
+                phrase = _parse(text, payload)
+            except PhraseError as error:
+                self.faults.append((payload, error))
+                continue
             first = phrase.parts[0][0][0]
             for word in first.whole:
                 self._by_word[word].append(phrase)
@@ -109,6 +113,7 @@ class PhraseBook(Generic[Payload]):
             for part in first.inside:
                 self._by_inside[part].append(phrase)
         self._longest_stem = max(map(len, self._by_stem), default=0)
+        self._any_inside = re.compile("|".join(map(re.escape, self._by_inside)) or "(?!)")
 
     def find(self, text: str) -> Iterator[Payload]:
         """What stands behind each phrase that the text has; a phrase counts once for each place where it begins."""
@@ -122,9 +127,10 @@ class PhraseBook(Generic[Payload]):
         yield from self._by_word.get(word, ())
         for length in range(SHORTEST_STEM, min(len(word), self._longest_stem) + 1):
             yield from self._by_stem.get(word[:length], ())
-        for part, phrases in self._by_inside.items():
-            if part in word:
-                yield from phrases
+        if self._any_inside.search(word):
+            for part, phrases in self._by_inside.items():
+                if part in word:
+                    yield from phrases
 
 
 def _end(part: _Part, words: Sequence[str], at: int) -> int | None:

@@ -67,14 +67,15 @@ class PhraseRules:
         patterns: by language. `not_now` phrases ("last year", "for school") turn `certain` into `possible` for the kinds that
             can be over.
 
-    Raises:
-        nlu.phrases.PhraseError: a phrase cannot be read.
+    `faults` names the phrases that cannot be read, by language.
 
     """
 
     def __init__(self, patterns: Mapping[str, UrgencyPatterns]) -> None:
         self._book = PhraseBook(_phrases(patterns))
-        self._not_now = PhraseBook((phrase, phrase) for entry in patterns.values() for phrase in entry.not_now)
+        self._not_now = PhraseBook((phrase, code) for code, entry in patterns.items() for phrase in entry.not_now)
+        self.faults = [(fired.language, str(error)) for fired, error in self._book.faults]
+        self.faults += [(language, str(error)) for language, error in self._not_now.faults]
 
     def fired(self, text: str) -> list[Fired]:
         """Every phrase that a message has, each once, in the order of the message."""

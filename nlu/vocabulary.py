@@ -21,6 +21,7 @@ from nlu.transliteration import is_other_script, latin
 FORMAT = 1
 # Words are looked up one by one: hashed into fewer features, 700,000 words would too often stand for each other.
 SPACE = NgramSpace(words=(1, 1), character_bits=17, word_bits=18)
+MOST_WORDS = 25_000  # of a language, the commonest ones
 IN_LATIN = 0.1  # share of the messages in such a language that are typed in Latin letters
 UNSEEN = 1e-6  # added to each share, so that one unknown word decides nothing
 # A word of five letters has about twenty n-grams, which are no independent witnesses: together they count about as one word.
@@ -70,7 +71,8 @@ class VocabularyModel:
 
 def _shares(language: str) -> Floats:
     frequencies = {w: f for w, f in wordfreq.get_frequency_dict(language, wordlist="small").items() if w.isalpha()}
-    words, weights = list(frequencies), list(frequencies.values())
+    words = sorted(frequencies, key=lambda word: -frequencies[word])[:MOST_WORDS]
+    weights = [frequencies[word] for word in words]
     foreign = [(word, weight) for word, weight in zip(words, weights, strict=True) if is_other_script(word)]
     for spelling in (0, 1):
         words += [latin(word, language, spelling=spelling) for word, _ in foreign]

@@ -10,10 +10,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from bot.database import upgrade
 from bot.service import Service, newest_model, open_service
 from bot.settings import Settings
-from knowledge.build import build
 from knowledge.files import Content, load
 
 ROOT = Path(__file__).parents[1]
@@ -37,11 +35,9 @@ def service(tmp_path: Path, content: Content) -> Iterator[Service]:
         secret_key="key of the tests",
     )
     opened = open_service(settings)
-    upgrade(opened.engine)
-    with opened.sessions.begin() as session:
-        build(session, content, now=NOW)
+    opened.prepare(content, now=NOW)
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 @pytest.fixture

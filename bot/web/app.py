@@ -1,48 +1,97 @@
-"""Puts the web application together and runs what lives beside it: workers, the loading of the model, the watch on content."""
+"""Puts the web application together and runs what lives beside it: database, worker, model, content, clean-up.
+
+It listens at once. With the database out of reach or the model not loaded it serves the page and the help for people in danger,
+and goes on by itself when they are there.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import JSONResponse
 
 from actions.content import use_store
-from bot import inbox, people
+from bot import people
 from bot.conversations import Worker, utc_now
+from bot.deliveries import DeliveryMarks
 from bot.frozen import FrozenPath
 from bot.service import Service
+from bot.settings import Settings
 from bot.web import chat, pages
 from bot.web.events import Announcer
+from bot.web.limits import Slots, Window
+from bot.web.shell import Shell
+from knowledge.database import empty_the_log
 from knowledge.schema import ParameterKind
+from knowledge.store import ContentStore
 
 STATIC = Path(__file__).parent / "static"
 CLEAN_UP_EVERY = timedelta(hours=1)
-# No script or style from anywhere but here; the page may be framed by nobody.
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "geolocation=(self), camera=(), microphone=()",
-}
+MARKS_EVERY_SECONDS = 2.0
+DATABASE_CHECK_SECONDS = 1.0
+DATABASE_PATIENCE_SECONDS = 3.0  # that the start waits for it
+URGENT_PER_MINUTE = 60  # urgent messages of one conversation that are taken beyond its ordinary limit
 
 log = structlog.get_logger()
-LoadAssistant = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Everything that is counted for one process."""
+
+    conversations: Window
+    messages: Window
+    of_address: Window
+    urgent: Window
+    streams: Slots
+    streams_of_address: Slots
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """The limits of the settings."""
+        return cls(
+            conversations=Window(settings.conversations_per_minute),
+            messages=Window(settings.messages_per_minute),
+            of_address=Window(settings.messages_per_minute_of_address),
+            urgent=Window(URGENT_PER_MINUTE),
+            streams=Slots(chat.STREAMS_PER_CONVERSATION),
+            streams_of_address=Slots(chat.STREAMS_PER_ADDRESS),
+        )
+
+
+class FrozenPathOf:
+    """The frozen path of the content that is being served, made anew when that changes."""
+
+    def __init__(self, content: ContentStore) -> None:
+        self._content = content
+        self._version = content.current().version
+        self._frozen = FrozenPath(content.current().content)
+
+    def __call__(self) -> FrozenPath:
+        """The frozen path of now."""
+        return self._frozen
+
+    def renew(self) -> None:
+        """Look whether the content has changed; takes half a second where it has."""
+        edition = self._content.current()
+        if edition.version != self._version:
+            self._frozen, self._version = FrozenPath(edition.content), edition.version
 
 
 def create_app(service: Service) -> FastAPI:
-    """The application for a service; the model is loaded behind it while it listens already."""
+    """The application for a service; database and model are got ready behind it while it listens already."""
     app = FastAPI(
         title="Wegwijs chat API",
         version="1",
@@ -53,8 +102,15 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.announcer = Announcer()
-    app.state.frozen = FrozenPath(service.content.current().content)
-    app.state.worker = Worker(service.sessions, app.state.frozen, on_reply=app.state.announcer.announce)
+    app.state.frozen = FrozenPathOf(service.content)
+    app.state.limits = Limits.of(service.settings)
+    app.state.marks = DeliveryMarks()
+    app.state.worker = Worker(
+        service.writer,
+        app.state.frozen,
+        on_reply=app.state.announcer.announce,
+        on_deleted=lambda: empty_the_log(service.engine),
+    )
     if service.settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -62,32 +118,24 @@ def create_app(service: Service) -> FastAPI:
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
         )
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Shell)
+    for error in (SQLAlchemyError, TimeoutError):
+        app.add_exception_handler(error, _database_away)
+    app.add_exception_handler(RequestValidationError, _wrong_fields)
     app.include_router(chat.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
 
-class SecurityHeaders:
-    """Adds the headers above to every response; plain ASGI, because Starlette's own base costs two milliseconds a request."""
+async def _database_away(_request: Request, _error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": "error.database"}, 503, {"Retry-After": "5"})
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and its response back."""
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-                if scope["path"].startswith("/api/"):
-                    headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+async def _wrong_fields(_request: Request, error: Exception) -> JSONResponse:
+    # FastAPI's own answer repeats what was sent, which a log or a screenshot would keep.
+    faults = error.errors() if isinstance(error, RequestValidationError) else ()
+    return JSONResponse({"detail": [{"loc": fault["loc"], "msg": fault["msg"]} for fault in faults]}, 422)
 
 
 @asynccontextmanager
@@ -95,40 +143,65 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     use_store(service.content)
     app.state.announcer.bind(asyncio.get_running_loop())
-    if service.owns_database:
-        with service.sessions.begin() as session:
-            inbox.release_all(session)
-    tasks = [
-        asyncio.create_task(app.state.worker.run(), name="worker"),
-        asyncio.create_task(_load_assistant(app), name="model"),
-        asyncio.create_task(_watch_content(service), name="content"),
-        asyncio.create_task(_clean_up(service), name="clean-up"),
-    ]
+    app.state.worker.start()
+    running: list[Callable[[FastAPI], Any]] = [_keep_database, _load_assistant, _watch_content, _clean_up, _write_marks]
+    tasks = [asyncio.create_task(task(app), name=task.__name__) for task in running]
+    # A database that is there is ready in a moment, and nobody is turned away; one that is not holds nothing up.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DATABASE_PATIENCE_SECONDS):
+            while not service.is_ready:
+                await asyncio.sleep(0.02)
     yield
     for task in tasks:
         task.cancel()
     for task in tasks:
         with suppress(asyncio.CancelledError):
             await task
+    await asyncio.to_thread(app.state.worker.stop)
+    with suppress(SQLAlchemyError):
+        await asyncio.to_thread(app.state.marks.write, service.writer, now=utc_now())
+
+
+async def _keep_database(app: FastAPI) -> None:
+    """Prepare the database, as often as it takes, and again where it vanished."""
+    service: Service = app.state.service
+    has_failed = False
+    while True:
+        if await asyncio.to_thread(service.begin_anew):
+            try:
+                content = service.content.current().content
+                await asyncio.to_thread(service.prepare, content, now=utc_now())
+            except SQLAlchemyError as error:
+                if not has_failed:
+                    log.warning("database_not_ready", error=type(error).__name__)
+                has_failed = True
+            else:
+                has_failed = False
+                log.info("database_ready")
+                app.state.worker.wake()
+        await asyncio.sleep(DATABASE_CHECK_SECONDS)
 
 
 async def _load_assistant(app: FastAPI) -> None:
     service: Service = app.state.service
     try:
-        app.state.worker.assistant = await asyncio.to_thread(service.load_assistant)
+        app.state.worker.use(await asyncio.to_thread(service.load_assistant))
     except Exception:
         log.exception("model_not_loaded")
         return
     log.info("model_loaded")
-    app.state.worker.wake()
 
 
-async def _watch_content(service: Service) -> None:
+async def _watch_content(app: FastAPI) -> None:
+    service: Service = app.state.service
     version = service.content.current().version
     while True:
         await asyncio.sleep(service.settings.content_check_seconds)
+        if not service.is_ready:
+            continue
         try:
             edition = await asyncio.to_thread(service.content.refresh)
+            await asyncio.to_thread(app.state.frozen.renew)
         except Exception:
             # The edition in memory goes on being served.
             log.exception("content_not_refreshed")
@@ -138,13 +211,24 @@ async def _watch_content(service: Service) -> None:
             log.info("content_changed", version=version)
 
 
-async def _clean_up(service: Service) -> None:
+async def _write_marks(app: FastAPI) -> None:
     while True:
-        try:
-            await asyncio.to_thread(_delete_expired, service)
-        except Exception:
-            log.exception("clean_up_failed")
-        await asyncio.sleep(CLEAN_UP_EVERY.total_seconds())
+        await asyncio.sleep(MARKS_EVERY_SECONDS)
+        with suppress(SQLAlchemyError):
+            await asyncio.to_thread(app.state.marks.write, app.state.service.writer, now=utc_now())
+
+
+async def _clean_up(app: FastAPI) -> None:
+    service: Service = app.state.service
+    while True:
+        if service.is_ready:
+            try:
+                await asyncio.to_thread(_delete_expired, service)
+            except Exception:
+                log.exception("clean_up_failed")
+            await asyncio.sleep(CLEAN_UP_EVERY.total_seconds())
+        else:
+            await asyncio.sleep(DATABASE_CHECK_SECONDS)
 
 
 def _delete_expired(service: Service) -> None:
@@ -153,6 +237,8 @@ def _delete_expired(service: Service) -> None:
     value = parameter.on(now.date())
     if value is None or parameter.kind is not ParameterKind.NUMBER:
         raise ValueError(f"{people.MESSAGE_DAYS} has no number for today")
-    with service.sessions.begin() as session:
-        gone = people.delete_expired(session, days=int(str(value.value)), now=now)
+    days = int(str(value.value))
+    gone = service.writer.call(lambda session: people.delete_expired(session, days=days, now=now))
+    if gone:
+        empty_the_log(service.engine)
     log.info("expired_messages_deleted", messages=gone)

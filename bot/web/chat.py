@@ -2,35 +2,50 @@
 
 Who holds the token holds the conversation; the server keeps only a keyed hash of it. A message is answered 202 after it is
 stored, with an id by which the client may send it again without its being taken twice.
+
+Whatever else is wrong with a message, its text is judged first: every response to somebody in danger carries the help, also
+where the message is too long, one too many, without a token, or can't be stored.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, NoReturn
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response, status
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from sse_starlette.sse import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from actions.reply import Reply
 from bot import inbox, outbox, people
 from bot.bidi import isolated
 from bot.conversations import utc_now
-from bot.inbox import Incoming, Kind
+from bot.frozen import FrozenPath
+from bot.inbox import Found, Incoming, Kind
 from bot.models import Conversation, InboxMessage
 from bot.service import Service
-from knowledge.database import reading
+from bot.web.body import BodyTooLargeError, read_body
+from bot.web.texts import page_texts
+from knowledge.database import empty_the_log, reading
+from nlu.urgency import Level, Urgency
 
 CHANNEL = "web"
 HEARTBEAT_SECONDS = 20
+LOOK_AGAIN_SECONDS = 2.0  # for what another process stored
+STORE_SECONDS = 0.7  # to wait for a database that is busy: somebody in danger looks at the screen meanwhile
+STREAMS_PER_CONVERSATION = 4
+STREAMS_PER_ADDRESS = 300
+LARGEST_CURSOR = 2**53 - 1
 router = APIRouter(prefix="/api/v1", tags=["chat"])
 
 
@@ -41,8 +56,8 @@ class _Body(BaseModel):
 class Position(_Body):
     """A shared position in degrees."""
 
-    latitude: float = Field(ge=-90, le=90)
-    longitude: float = Field(ge=-180, le=180)
+    latitude: float = Field(ge=-90, le=90, allow_inf_nan=False)
+    longitude: float = Field(ge=-180, le=180, allow_inf_nan=False)
 
 
 class NewMessage(_Body):
@@ -52,7 +67,7 @@ class NewMessage(_Body):
         min_length=8, max_length=64, description="Made by the client; the same message sent again has the same."
     )
     text: str | None = None
-    button: str | None = Field(None, pattern=r"^/[a-z_]+(\.[a-z_]+)?(\{.*\})?$", max_length=64)
+    button: str | None = Field(None, pattern=r"^/[a-z0-9_]+(\.[a-z0-9_]+)?(\{.*\})?$", max_length=128)
     position: Position | None = None
     language: str | None = Field(None, max_length=8, description="The language setting of the page, as a hint.")
 
@@ -64,10 +79,22 @@ class Token(_Body):
 
 
 class Accepted(_Body):
-    """The message is stored; `duplicate` where it was stored before."""
+    """The message is stored; `duplicate` where it was stored before.
+
+    An urgent message is answered here and now: `reply` is the help, and `cursor` its place in the transcript.
+    """
 
     id: str
     duplicate: bool
+    reply: Reply | None = None
+    cursor: int | None = None
+
+
+class Refused(_Body):
+    """Why a message was not taken, as a code of the page's texts; `reply` is what the person needs all the same."""
+
+    detail: str
+    reply: Reply | None = None
 
 
 class Entry(_Body):
@@ -78,7 +105,8 @@ class Entry(_Body):
     at: datetime
     id: str | None = None
     text: str | None = None
-    reply: Reply | None = None
+    button: str | None = None
+    reply: dict[str, Any] | None = None
 
 
 class Transcript(_Body):
@@ -96,156 +124,317 @@ def _service(request: Request) -> Service:
 ServiceOf = Annotated[Service, Depends(_service)]
 
 
-def _find(session: Session, service: Service, authorization: str) -> Conversation:
+def _hashed(service: Service, authorization: str) -> str:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise HTTPException(status.HTTP_401_UNAUTHORIZED, "send 'Authorization: Bearer <token>'")
-    hashed = inbox.address_hash(CHANNEL, token, key=service.key)
-    found = session.scalar(
-        select(Conversation).where(Conversation.channel == CHANNEL, Conversation.address_hash == hashed)
-    )
-    if found is None:
-        raise HTTPException(status.HTTP_404_NOT_FOUND, "there is no such conversation (any more): begin a new one")
-    return found
+        raise HTTPException(status.HTTP_401_UNAUTHORIZED, "error.no_token")
+    return inbox.address_hash(CHANNEL, token, key=service.key)
 
 
-def _conversation_id(service: ServiceOf, authorization: Annotated[str, Header()] = "") -> str:
-    with reading(service.sessions) as session:
-        return _find(session, service, authorization).id
+def _gone() -> NoReturn:
+    raise HTTPException(status.HTTP_404_NOT_FOUND, "error.no_conversation")
+
+
+async def _conversation_id(service: ServiceOf, authorization: Annotated[str, Header()] = "") -> str:
+    hashed = _hashed(service, authorization)
+
+    def find() -> Found | None:
+        with reading(service.sessions) as session:
+            return inbox.find_conversation(session, CHANNEL, hashed)
+
+    found = await run_in_threadpool(find)
+    return found.id if found is not None else _gone()
 
 
 ConversationId = Annotated[str, Depends(_conversation_id)]
 
 
 @router.post("/conversations", status_code=status.HTTP_201_CREATED)
-def begin(service: ServiceOf) -> Token:
+async def begin(request: Request, service: ServiceOf) -> Token:
     """Begin a conversation. Nothing is asked and nothing is known but the token that comes back."""
+    if not request.app.state.limits.conversations.allows(_address(request)):
+        raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS, "error.too_many", {"Retry-After": "60"})
     token = secrets.token_urlsafe(24)
-    with service.sessions.begin() as session:
-        inbox.conversation_of(session, CHANNEL, inbox.address_hash(CHANNEL, token, key=service.key), now=utc_now())
+    hashed = inbox.address_hash(CHANNEL, token, key=service.key)
+    now = utc_now()
+    await service.writer.run(
+        lambda session: inbox.conversation_of(session, CHANNEL, hashed, now=now), within=STORE_SECONDS
+    )
     return Token(token=token)
 
 
-@router.post("/messages", status_code=status.HTTP_202_ACCEPTED, response_model=Accepted)
-def write(
-    request: Request,
-    service: ServiceOf,
-    message: NewMessage,
-    authorization: Annotated[str, Header()] = "",
+@router.post(
+    "/messages",
+    status_code=status.HTTP_202_ACCEPTED,
+    response_model=Accepted,
+    responses={code: {"model": Refused} for code in (401, 404, 413, 422, 429, 503)},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": NewMessage.model_json_schema()}},
+        }
+    },
+)
+async def write(
+    request: Request, service: ServiceOf, authorization: Annotated[str, Header()] = ""
 ) -> Accepted | JSONResponse:
     """Write a message. 202 means that it is stored and will be answered, also when the server stops now.
 
-    With the database out of reach the answer is 503 and carries the help for urgent messages.
+    Whoever is in danger gets the help in this response, whatever its status.
     """
-    incoming = _incoming(message, service.settings.max_text_characters)
-    now = utc_now()
+    arrival = await _arrival(request)
     try:
-        with service.sessions.begin() as session:
-            conversation = _find(session, service, authorization)
-            since = now - timedelta(minutes=1)
-            if inbox.received_since(session, conversation.id, since) >= service.settings.messages_per_minute:
-                raise HTTPException(
-                    status.HTTP_429_TOO_MANY_REQUESTS, "too many messages: wait a minute", {"Retry-After": "60"}
-                )
-            stored = inbox.accept(session, conversation, incoming, now=now)
-    except OperationalError:
-        return _without_database(request, incoming, now)
-    request.app.state.worker.wake_threadsafe()
-    return Accepted(id=message.id, duplicate=stored is None)
+        return await _take(request, service, arrival, authorization)
+    except HTTPException as refusal:
+        reply = arrival.help(None)
+        return _refused(refusal.status_code, str(refusal.detail), reply, refusal.headers)
+    except (SQLAlchemyError, TimeoutError):
+        reply = arrival.help(None) or arrival.sorry()
+        return _refused(503, "error.database", reply, {"Retry-After": "5"})
 
 
 @router.get("/messages")
-def read(service: ServiceOf, conversation_id: ConversationId, after: Annotated[int, Query(ge=0)] = 0) -> Transcript:
+async def read(
+    request: Request,
+    service: ServiceOf,
+    conversation_id: ConversationId,
+    after: Annotated[int, Query(ge=0, le=LARGEST_CURSOR)] = 0,
+) -> Transcript:
     """The conversation since `after`, a cursor from an earlier answer; from the beginning without it."""
-    with reading(service.sessions) as session:
-        transcript = _transcript(session, conversation_id, after)
-    if transcript.cursor > after:
-        with service.sessions.begin() as session:
-            outbox.mark_delivered(session, conversation_id, up_to=transcript.cursor, now=utc_now())
+    transcript = await run_in_threadpool(_read, service, conversation_id, after)
+    if transcript is None:
+        _gone()
+    request.app.state.marks.note(conversation_id, transcript.cursor)
     return transcript
 
 
 @router.get("/events")
 async def listen(
-    request: Request, service: ServiceOf, conversation_id: ConversationId, after: Annotated[int, Query(ge=0)] = 0
+    request: Request,
+    service: ServiceOf,
+    conversation_id: ConversationId,
+    after: Annotated[int, Query(ge=0, le=LARGEST_CURSOR)] = 0,
 ) -> EventSourceResponse:
-    """New entries as server-sent events, from `after` on; each carries a transcript as JSON."""
+    """New entries as server-sent events, from `after` on; each carries a transcript as JSON.
+
+    The event `gone` ends the stream when the conversation was deleted.
+    """
+    limits, address = request.app.state.limits, _address(request)
+    if not (limits.streams.has_room(conversation_id) and limits.streams_of_address.has_room(address)):
+        raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS, "error.too_many", {"Retry-After": "10"})
+    # What another process of the same service stores is not announced here.
+    look_again = None if service.owns_database else LOOK_AGAIN_SECONDS
 
     async def events() -> AsyncIterator[dict[str, Any]]:
         cursor = after
-        with request.app.state.announcer.listening(conversation_id) as something_new:
+        with (
+            limits.streams.taken(conversation_id),
+            limits.streams_of_address.taken(address),
+            request.app.state.announcer.listening(conversation_id) as something_new,
+        ):
             while True:
                 something_new.clear()
-                transcript = await asyncio.to_thread(read, service, conversation_id, cursor)
+                transcript = await run_in_threadpool(_read, service, conversation_id, cursor)
+                if transcript is None:
+                    yield {"event": "gone", "data": ""}
+                    return
                 if transcript.entries:
                     cursor = transcript.cursor
                     yield {"event": "entries", "id": str(cursor), "data": transcript.model_dump_json()}
-                await something_new.wait()
+                    request.app.state.marks.note(conversation_id, cursor)
+                try:
+                    await asyncio.wait_for(something_new.wait(), look_again)
+                except TimeoutError:
+                    continue
 
     return EventSourceResponse(events(), ping=HEARTBEAT_SECONDS)
 
 
 @router.delete("/conversation", status_code=status.HTTP_204_NO_CONTENT)
-def delete(service: ServiceOf, conversation_id: ConversationId) -> Response:
+async def delete(request: Request, service: ServiceOf, conversation_id: ConversationId) -> Response:
     """Delete the conversation with everything in it, at once."""
-    with service.sessions.begin() as session:
-        people.forget(session, conversation_id)
+    await service.writer.run(lambda session: people.forget(session, conversation_id), within=10)
+    await run_in_threadpool(empty_the_log, service.engine)
+    request.app.state.announcer.announce(conversation_id)
     return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 
 @router.get("/texts/{language}")
-def texts(service: ServiceOf, language: str) -> dict[str, Any]:
+async def texts(service: ServiceOf, language: str) -> dict[str, Any]:
     """What the chat window itself says in a language, its direction, and the names of all languages."""
-    phrases = service.content.current().content.phrases
-    if language not in phrases:
-        raise HTTPException(status.HTTP_404_NOT_FOUND, f"no such language; there are {', '.join(sorted(phrases))}")
-    own = phrases[language]
-    shown = {k: v for k, v in own.phrases.items() if k.startswith(("web.", "error.", "button.", "label.", "page."))}
-    names = {code: {"name": entry.name, "direction": entry.direction} for code, entry in sorted(phrases.items())}
-    return {"language": language, "direction": own.direction, "texts": shown, "languages": names}
+    content = service.content.current().content
+    if language not in content.known_languages:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, f"no such language; there are {', '.join(content.languages)}")
+    return page_texts(content, language)
 
 
-def _incoming(message: NewMessage, limit: int) -> Incoming:
+@dataclass(frozen=True)
+class _Arrival:
+    """A message the moment it arrived: what could be read of it, and what the phrases make of that."""
+
+    data: object
+    text: str
+    hint: str | None
+    urgency: Urgency | None
+    now: datetime
+    frozen: FrozenPath
+
+    @property
+    def is_certain(self) -> bool:
+        return self.urgency is not None and self.urgency.level is Level.CERTAIN
+
+    def help(self, language: str | None) -> Reply | None:
+        """The help for somebody who is certainly in danger."""
+        if not self.is_certain:
+            return None
+        return self.frozen.urgent_reply(self.text, language=language, hint=self.hint, now=self.now)
+
+    def sorry(self) -> Reply:
+        """The honest word that the message could not be kept."""
+        return self.frozen.failed(self.text, language=None, hint=self.hint, now=self.now, is_kept=False)
+
+
+async def _arrival(request: Request) -> _Arrival:
+    frozen: FrozenPath = request.app.state.frozen()
+    try:
+        raw, error = await read_body(request), None
+    except BodyTooLargeError as too_large:
+        raw, error = too_large.beginning, HTTPException(413, "error.too_long")
+    data: object = error
+    if error is None:
+        try:
+            data = json.loads(raw)
+        except (ValueError, RecursionError):
+            data = HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "error.no_json")
+    fields = data if isinstance(data, dict) else {}
+    text = fields.get("text")
+    # What is no JSON is read as it stands: a cry for help may come from a client that somebody wrote in a hurry.
+    text = _whole(text) if isinstance(text, str) else "" if fields else _whole(raw.decode("utf-8", "replace"))
+    hint = fields.get("language")
+    hint = hint if isinstance(hint, str) and len(hint) <= 8 else None
+    return _Arrival(data, text, hint, frozen.judge(text), utc_now(), frozen)
+
+
+async def _take(request: Request, service: Service, arrival: _Arrival, authorization: str) -> Accepted | JSONResponse:
+    if isinstance(arrival.data, HTTPException):
+        raise arrival.data
+    incoming, message_id = _incoming(arrival, service.settings.max_text_characters)
+    hashed = _hashed(service, authorization)
+    limits = request.app.state.limits
+    # The limits are for those who flood, not for those who cry.
+    is_free = arrival.is_certain and limits.urgent.allows(hashed)
+    is_over = not is_free and not (limits.messages.allows(hashed) and limits.of_address.allows(_address(request)))
+    stored = await service.writer.run(
+        lambda session: _store(session, hashed, incoming, arrival, is_over=is_over), within=STORE_SECONDS
+    )
+    if stored is None:
+        _gone()
+    if stored.is_refused:
+        raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS, "error.too_many", {"Retry-After": "60"})
+    if stored.help is None and not stored.is_duplicate:
+        request.app.state.worker.wake()
+    elif stored.help is not None:
+        request.app.state.announcer.announce(stored.conversation_id)
+    return Accepted(id=message_id, duplicate=stored.is_duplicate, reply=stored.help, cursor=stored.cursor)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    conversation_id: str
+    is_duplicate: bool = False
+    is_refused: bool = False
+    help: Reply | None = None
+    cursor: int | None = None
+
+
+def _store(session: Session, hashed: str, incoming: Incoming, arrival: _Arrival, *, is_over: bool) -> _Stored | None:
+    found = inbox.find_conversation(session, CHANNEL, hashed)
+    if found is None:
+        return None
+    if is_over:
+        is_known = inbox.is_stored(session, found.id, incoming.provider_id)
+        return _Stored(found.id, is_duplicate=is_known, is_refused=not is_known)
+    is_urgent = arrival.urgency is not None
+    inbox_id = inbox.accept(session, found.id, incoming, now=arrival.now, is_urgent=is_urgent)
+    if inbox_id is None:
+        return _Stored(found.id, is_duplicate=True)
+    reply = arrival.help(found.language)
+    if reply is None:
+        return _Stored(found.id)
+    return _Stored(found.id, help=isolated(reply), cursor=outbox.store_help(session, inbox_id, reply, now=arrival.now))
+
+
+def _incoming(arrival: _Arrival, limit: int) -> tuple[Incoming, str]:
+    try:
+        message = NewMessage.model_validate(arrival.data)
+    except ValidationError as error:
+        # Which field is wrong, never what stood in it.
+        fields = sorted({str(fault["loc"][0]) if fault["loc"] else "body" for fault in error.errors()})
+        raise HTTPException(422, f"error.wrong_fields: {', '.join(fields)}"[:200]) from None
     given = [value for value in (message.text, message.button, message.position) if value is not None]
     if len(given) != 1:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "send exactly one of text, button and position")
+        raise HTTPException(422, "error.wrong_fields: send exactly one of text, button and position")
+    message_id = _whole(message.id)
     if message.position is not None:
         body = f"{message.position.latitude},{message.position.longitude}"
-        return Incoming(message.id, Kind.LOCATION, body, message.language)
+        return Incoming(message_id, Kind.LOCATION, body, arrival.hint), message_id
     if message.button is not None:
-        return Incoming(message.id, Kind.BUTTON, message.button, message.language)
-    text = (message.text or "").replace("\x00", "").strip()
+        return Incoming(message_id, Kind.BUTTON, _whole(message.button), arrival.hint), message_id
+    text = arrival.text.replace("\x00", "").strip()
     if not text:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "error.empty")
+        raise HTTPException(422, "error.empty")
     if len(text) > limit:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "error.too_long")
-    return Incoming(message.id, Kind.TEXT, text, message.language)
+        raise HTTPException(422, "error.too_long")
+    return Incoming(message_id, Kind.TEXT, text, arrival.hint), message_id
 
 
-def _transcript(session: Any, conversation_id: str, after: int) -> Transcript:
-    replies = outbox.undelivered(session, conversation_id, after=after)
-    mine = (
-        session.scalars(
-            select(InboxMessage)
-            .where(
-                InboxMessage.conversation_id == conversation_id, InboxMessage.kind == Kind.TEXT, InboxMessage.body != ""
-            )
-            .order_by(InboxMessage.id)
-        ).all()
-        if after == 0
-        else []
+def _whole(text: str) -> str:
+    """The text without halves of characters, which no database takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _refused(code: int, detail: str, reply: Reply | None, headers: Any) -> JSONResponse:
+    shown = isolated(reply).model_dump(mode="json") if reply is not None else None
+    return JSONResponse({"detail": detail, "reply": shown}, code, headers)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _read(service: Service, conversation_id: str, after: int) -> Transcript | None:
+    with reading(service.sessions) as session:
+        if session.execute(select(Conversation.id).where(Conversation.id == conversation_id)).first() is None:
+            return None
+        return _transcript(session, conversation_id, after)
+
+
+def _transcript(session: Session, conversation_id: str, after: int) -> Transcript:
+    replies = outbox.after(session, conversation_id, after)
+    entries = [
+        Entry(cursor=delivery.id, author="bot", at=delivery.created_at, reply=delivery.reply) for delivery in replies
+    ]
+    if after == 0:
+        entries += _what_was_written(session, conversation_id)
+        entries.sort(key=lambda entry: (entry.at, entry.author == "bot"))
+    return Transcript(entries=entries, cursor=max([after, *(delivery.id for delivery in replies)]))
+
+
+def _what_was_written(session: Session, conversation_id: str) -> list[Entry]:
+    rows = session.execute(
+        select(InboxMessage.provider_id, InboxMessage.kind, InboxMessage.body, InboxMessage.received_at)
+        .where(InboxMessage.conversation_id == conversation_id, InboxMessage.body != "")
+        .order_by(InboxMessage.id)
     )
-    entries = [Entry(cursor=0, author="person", at=m.received_at, id=m.provider_id, text=m.body) for m in mine]
-    entries += [Entry(cursor=d.id, author="bot", at=d.created_at, reply=d.reply) for d in replies]
-    entries.sort(key=lambda entry: entry.at)
-    return Transcript(entries=entries, cursor=max((d.id for d in replies), default=after))
-
-
-def _without_database(request: Request, incoming: Incoming, now: datetime) -> JSONResponse:
-    frozen = request.app.state.frozen
-    text = incoming.body if incoming.kind is Kind.TEXT else ""
-    reply = frozen.urgent_reply(text, language=None, hint=incoming.hint, now=now)
-    reply = reply or frozen.failed(text, language=None, hint=incoming.hint, now=now)
-    return JSONResponse(
-        {"detail": "error.failed", "reply": isolated(reply).model_dump(mode="json")}, 503, {"Retry-After": "5"}
-    )
+    return [
+        Entry(
+            cursor=0,
+            author="person",
+            at=row.received_at,
+            id=row.provider_id,
+            text=row.body if row.kind == Kind.TEXT else None,
+            button=row.body if row.kind == Kind.BUTTON else None,
+        )
+        for row in rows
+        if row.kind != Kind.LOCATION
+    ]

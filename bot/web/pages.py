@@ -6,11 +6,11 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.templating import Jinja2Templates
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import HTMLResponse, JSONResponse
 
+from actions.emergency import number_of
 from bot.service import Service
+from bot.web.texts import page_texts
 
 router = APIRouter(include_in_schema=False)
 templates = Jinja2Templates(Path(__file__).parent / "templates")
@@ -21,11 +21,17 @@ DEFAULT_LANGUAGE = "en"
 def home(request: Request, lang: str = "") -> HTMLResponse:
     """The page, in the language of `?lang=` or of the browser."""
     service: Service = request.app.state.service
-    phrases = service.content.current().content.phrases
+    content = service.content.current().content
+    phrases = content.phrases
     language = lang if lang in phrases else _browser_language(request, set(phrases))
-    return templates.TemplateResponse(
-        request, "home.html", {"language": language, "page": phrases[language], "languages": phrases}
-    )
+    shown = {
+        "language": language,
+        "page": phrases[language],
+        "languages": phrases,
+        "texts": page_texts(content, language),
+        "emergency_number": number_of(content, None),
+    }
+    return templates.TemplateResponse(request, "home.html", shown)
 
 
 @router.get("/docs", response_class=HTMLResponse)
@@ -42,15 +48,9 @@ def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 def readyz(request: Request) -> JSONResponse:
-    """Whether the database answers and the model is loaded; 503 and what is missing where not."""
+    """Whether messages can be stored and the model answers them; 503 and what is missing where not."""
     service: Service = request.app.state.service
-    try:
-        with service.engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-        database = True
-    except SQLAlchemyError:
-        database = False
-    model = request.app.state.worker.assistant is not None
+    database, model = service.is_ready, request.app.state.worker.has_assistant
     ready = database and model
     body = {"ready": ready, "database": database, "model": model, "content": service.content.current().version}
     return JSONResponse(body, 200 if ready else 503)

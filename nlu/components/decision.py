@@ -6,6 +6,7 @@ from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.shared.nlu.constants import ENTITIES, INTENT, METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
+from knowledge.files import load as load_content
 from knowledge.places import POSTCODE
 from nlu import commands
 from nlu.components.untrained import UntrainedComponent
@@ -25,6 +26,7 @@ class AnswerDecision(UntrainedComponent):
 
     def __init__(self) -> None:
         self._commands = commands.load()
+        self._emergency_only = frozenset(load_content()[0].emergency)
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Decide each message."""
@@ -37,13 +39,15 @@ class AnswerDecision(UntrainedComponent):
     def _decide(self, message: Message, text: str) -> None:
         ranking = [Guess(entry["name"], entry["confidence"]) for entry in message.get("intent_ranking")]
         found = message.get("urgency")
-        urgency = Urgency(found["label"], Level(found["level"])) if found else None
+        urgency = Urgency(found["label"], Level(found["level"]), tuple(found["also"])) if found else None
         decision = decide(ranking, urgency)
         command = self._commands.intent(text)
         if decision is Decision.URGENT and urgency is not None:
             intent = {"name": urgency.label, "confidence": 1.0}
         elif command is not None:
             decision, intent = Decision.ANSWER, {"name": command, "confidence": 1.0}
+        elif self._is_not_served(message):
+            decision, intent = Decision.FALLBACK, {"name": "language_not_yet", "confidence": 1.0}
         elif _asks_for_desk(message, text, decision, ranking[0].label):
             decision, intent = Decision.ANSWER, {"name": "desks", "confidence": 1.0}
         else:
@@ -54,6 +58,10 @@ class AnswerDecision(UntrainedComponent):
             self._name_language(message, text)
         message.set("decision", str(decision), add_to_output=True)
         message.set(INTENT, intent, add_to_output=True)
+
+    def _is_not_served(self, message: Message) -> bool:
+        found = message.get("language") or {}
+        return found.get("code") in self._emergency_only or found.get("beyond") is not None
 
     def _name_language(self, message: Message, text: str) -> None:
         code = self._commands.language(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rasa.shared.nlu.constants import METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from knowledge.files import load as load_content
 from nlu import languages, ngrams, transliteration, vocabulary
 from nlu.components.fingerprint import digest_of
 from nlu.languages import (
@@ -30,6 +32,10 @@ from nlu.vocabulary import VocabularyModel
 FILE = "language.npz"
 VOCABULARY_FILE = "vocabulary.npz"
 SHARED_WORDS_FILE = "shared_words.txt"
+# Languages that people here write and that we have no words in: to be recognised, so that they are not taken for one we have.
+BEYOND = (
+    "ca", "da", "fa", "fi", "he", "hi", "id", "lv", "mk", "nb", "sh", "sl", "sv", "ur", "vi",
+)  # fmt: skip
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -83,12 +89,19 @@ class LanguageIdentification(GraphComponent):
         marked = [m for m in training_data.intent_examples if (m.get(METADATA) or {}).get("language")]
         texts = [str(message.get(TEXT)) for message in marked]
         spoken = [str(message.get(METADATA)["language"]) for message in marked]
+        # Of a language at the tier `emergency` the messages that its phrases are checked with are all the text there is.
+        content, _ = load_content()
+        for language in content.emergency:
+            entry = content.urgency[language]
+            written = [*chain.from_iterable(entry.examples.values()), *entry.everyday]
+            texts += written
+            spoken += [language] * len(written)
         model = LinearModel.train(*with_latin(texts, spoken, spoken))
         with self._storage.write_to(self._resource) as folder:
             model.save(folder / FILE)
             (folder / SHARED_WORDS_FILE).write_text("\n".join(shared_words(texts, spoken)), "utf-8")
             if self._config["beside"] == "vocabulary":
-                VocabularyModel.train(model.labels).save(folder / VOCABULARY_FILE)
+                VocabularyModel.train(sorted({*model.labels, *BEYOND})).save(folder / VOCABULARY_FILE)
             self._use(folder)
         return self._resource
 
@@ -108,6 +121,7 @@ class LanguageIdentification(GraphComponent):
                 "confidence": found.confidence,
                 "ranking": ranking,
                 "alternative": found.alternative,
+                "beyond": found.beyond,
             }
             message.set("language", value, add_to_output=True)
         return messages

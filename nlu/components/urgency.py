@@ -30,5 +30,6 @@ class UrgencyDetector(UntrainedComponent):
             kinds = {label: p for label, p in known.items() if label.startswith(urgency.PREFIX)}
             found = urgency.decide(self._rules, kinds, text)
             if found is not None:
-                message.set("urgency", {"label": found.label, "level": str(found.level)}, add_to_output=True)
+                value = {"label": found.label, "level": str(found.level), "also": list(found.also)}
+                message.set("urgency", value, add_to_output=True)
         return messages

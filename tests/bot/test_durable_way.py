@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from sqlalchemy.orm import Session, sessionmaker
 from actions.reply import Effect, Reply
 from bot import inbox, outbox, people
 from bot.assistant_port import Outcome
-from bot.conversations import Worker
+from bot.conversations import MAX_ATTEMPTS, Worker
 from bot.frozen import FrozenPath
 from bot.inbox import Incoming, Kind, Turn
 from bot.models import Conversation, Deletion, InboxMessage, OutboxMessage
+from bot.service import Service
+from knowledge.database import empty_the_log
 from knowledge.files import Content
 from tests.conftest import NOW, rows
 
@@ -49,44 +52,45 @@ def begin(sessions: sessionmaker[Session], address: str = "a") -> str:
         return inbox.conversation_of(session, "web", hashed, now=NOW).id
 
 
-def write(sessions: sessionmaker[Session], conversation: str, text: str, number: int = 1) -> int | None:
+def write(sessions: sessionmaker[Session], conversation: str, text: str, number: int = 1, **more: Any) -> int | None:
     with sessions.begin() as session:
-        found = session.get_one(Conversation, conversation)
-        return inbox.accept(session, found, Incoming(f"message-{number}", Kind.TEXT, text), now=NOW)
+        return inbox.accept(session, conversation, Incoming(f"message-{number}", Kind.TEXT, text), now=NOW, **more)
 
 
 def replies(sessions: sessionmaker[Session], conversation: str) -> list[str]:
     with sessions() as session:
-        return [delivery.reply.text for delivery in outbox.undelivered(session, conversation)]
+        return [delivery.reply["text"] for delivery in outbox.after(session, conversation)]
 
 
-def worker(sessions: sessionmaker[Session], frozen: FrozenPath, assistant: Any) -> Worker:
-    made = Worker(sessions, frozen, clock=lambda: NOW)
-    made.assistant = assistant
+def worker(service: Service, frozen: FrozenPath, assistant: Any) -> Worker:
+    made = Worker(service.writer, lambda: frozen, clock=lambda: NOW)
+    if assistant is not None:
+        made.use(assistant)
     return made
 
 
 def take_turns(made: Worker) -> None:
-    async def all_of_them() -> None:
-        while await made.take_turn():
-            pass
-
-    asyncio.run(all_of_them())
+    while made.take_turns():
+        pass
 
 
-def test_a_message_sent_twice_is_answered_once(sessions: sessionmaker[Session], frozen: FrozenPath) -> None:
+def test_a_message_sent_twice_is_answered_once(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath
+) -> None:
     conversation = begin(sessions)
     assert write(sessions, conversation, "hello") is not None
     assert write(sessions, conversation, "hello") is None
-    take_turns(worker(sessions, frozen, Echo()))
+    take_turns(worker(service, frozen, Echo()))
     assert replies(sessions, conversation) == ["heard hello"]
 
 
-def test_answers_come_in_order_and_slots_are_kept(sessions: sessionmaker[Session], frozen: FrozenPath) -> None:
+def test_answers_come_in_order_and_slots_are_kept(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath
+) -> None:
     conversation = begin(sessions)
     for number in range(5):
         write(sessions, conversation, f"m{number}", number)
-    take_turns(worker(sessions, frozen, Echo()))
+    take_turns(worker(service, frozen, Echo()))
     assert replies(sessions, conversation) == [f"heard m{number}" for number in range(5)]
     with sessions() as session:
         assert session.get_one(Conversation, conversation).slots == {"language": "en", "turns": 5}
@@ -98,25 +102,22 @@ def test_one_conversation_is_with_one_worker_and_others_go_on(sessions: sessionm
     write(sessions, first, "two", 2)
     write(sessions, second, "three")
     with sessions.begin() as session:
-        claimed = inbox.claim_next(session, "w1", now=NOW)
-        other = inbox.claim_next(session, "w2", now=NOW)
-        third = inbox.claim_next(session, "w3", now=NOW)
-    assert claimed is not None
-    assert other is not None
+        (claimed,) = inbox.claim(session, "w1", now=NOW)
+        (other,) = inbox.claim(session, "w2", now=NOW)
+        third = inbox.claim(session, "w3", now=NOW)
     assert {claimed.conversation_id, other.conversation_id} == {first, second}
-    assert third is None
+    assert third == []
 
 
 def test_what_a_killed_worker_held_is_free_again_after_a_while(sessions: sessionmaker[Session]) -> None:
     conversation = begin(sessions)
     write(sessions, conversation, "one")
     with sessions.begin() as session:
-        assert inbox.claim_next(session, "killed", now=NOW)
+        assert inbox.claim(session, "killed", now=NOW)
     with sessions.begin() as session:
-        assert inbox.claim_next(session, "w2", now=NOW) is None
+        assert inbox.claim(session, "w2", now=NOW) == []
     with sessions.begin() as session:
-        again = inbox.claim_next(session, "w2", now=NOW + inbox.CLAIM + timedelta(seconds=1))
-    assert again is not None
+        (again,) = inbox.claim(session, "w2", now=NOW + inbox.CLAIM + timedelta(seconds=1))
     assert again.attempts == 2
 
 
@@ -133,52 +134,52 @@ def test_two_workers_never_answer_one_message_twice(sessions: sessionmaker[Sessi
 
 
 def test_a_failing_assistant_gives_an_honest_word_and_the_next_message_goes_on(
-    sessions: sessionmaker[Session], frozen: FrozenPath, content: Content
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath, content: Content
 ) -> None:
     conversation = begin(sessions)
     write(sessions, conversation, "how high is the wage")
-    take_turns(worker(sessions, frozen, Echo(fail=True)))
+    take_turns(worker(service, frozen, Echo(fail=True)))
     assert replies(sessions, conversation) == [content.phrases["en"].phrases["error.failed"]]
     write(sessions, conversation, "next", 2)
-    take_turns(worker(sessions, frozen, Echo()))
+    take_turns(worker(service, frozen, Echo()))
     assert replies(sessions, conversation)[-1] == "heard next"
 
 
 def test_a_failing_assistant_does_not_keep_help_from_somebody_in_danger(
-    sessions: sessionmaker[Session], frozen: FrozenPath
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath
 ) -> None:
     conversation = begin(sessions)
     write(sessions, conversation, "I want to kill myself")
-    take_turns(worker(sessions, frozen, Echo(fail=True)))
+    take_turns(worker(service, frozen, Echo(fail=True)))
     with sessions() as session:
-        assert outbox.undelivered(session, conversation)[0].reply.topic == "urgent.suicide"
+        assert outbox.after(session, conversation)[0].reply["topic"] == "urgent.suicide"
 
 
 def test_without_a_model_the_urgent_are_helped_and_the_others_wait(
-    sessions: sessionmaker[Session], frozen: FrozenPath, content: Content
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath, content: Content
 ) -> None:
     urgent, patient = begin(sessions, "a"), begin(sessions, "b")
     write(sessions, urgent, "mijn baas heeft mijn paspoort afgepakt")
     write(sessions, patient, "how high is the wage")
-    waiting = worker(sessions, frozen, None)
-    asyncio.run(waiting.take_turn())
-    asyncio.run(waiting.take_turn())
-    asyncio.run(waiting.take_turn())
+    waiting = worker(service, frozen, None)
+    take_turns(waiting)
     with sessions() as session:
-        helped = outbox.undelivered(session, urgent)[0].reply
-    assert (helped.topic, helped.language) == ("urgent.exploitation", "nl")
+        helped = outbox.after(session, urgent)[0].reply
+    assert (helped["topic"], helped["language"]) == ("urgent.exploitation", "nl")
     assert replies(sessions, patient) == [content.phrases["en"].phrases["error.one_moment"]]
-    waiting.assistant = Echo()
+    waiting.use(Echo())
     take_turns(waiting)
     assert replies(sessions, patient)[-1] == "heard how high is the wage"
 
 
-def test_deleting_leaves_nothing_but_a_receipt(sessions: sessionmaker[Session], frozen: FrozenPath) -> None:
+def test_deleting_leaves_nothing_but_a_receipt(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath
+) -> None:
     conversation = begin(sessions)
     write(sessions, conversation, "my name is in here")
-    take_turns(worker(sessions, frozen, Echo()))
+    take_turns(worker(service, frozen, Echo()))
     write(sessions, conversation, "delete", 2)
-    take_turns(worker(sessions, frozen, Echo(effect=Effect.DELETE_DATA)))
+    take_turns(worker(service, frozen, Echo(effect=Effect.DELETE_DATA)))
     assert replies(sessions, conversation)[0].startswith("23 November 2026 2 ")
     with sessions() as session:
         assert [message.body for message in session.query(InboxMessage)] == [""]
@@ -186,11 +187,11 @@ def test_deleting_leaves_nothing_but_a_receipt(sessions: sessionmaker[Session], 
 
 
 def test_old_messages_go_by_themselves_and_waiting_ones_stay(
-    sessions: sessionmaker[Session], frozen: FrozenPath, engine: Engine
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath, engine: Engine
 ) -> None:
     answered, waiting = begin(sessions, "a"), begin(sessions, "b")
     write(sessions, answered, "old")
-    take_turns(worker(sessions, frozen, Echo()))
+    take_turns(worker(service, frozen, Echo()))
     write(sessions, waiting, "never answered")
     with sessions.begin() as session:
         assert people.delete_expired(session, days=30, now=NOW + timedelta(days=31)) == 1
@@ -204,3 +205,116 @@ def test_the_database_knows_no_address(sessions: sessionmaker[Session]) -> None:
     assert "31612345678" not in f"{stored.id}{stored.address_hash}"
     assert len(stored.address_hash) == 64
     assert session.query(OutboxMessage).count() == 0
+
+
+def test_an_urgent_message_is_taken_before_ordinary_ones_of_everybody(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath
+) -> None:
+    for number in range(40):
+        write(sessions, begin(sessions, f"patient {number}"), "how high is the wage")
+    write(sessions, begin(sessions, "urgent"), "they threaten me", is_urgent=True)
+    echo = Echo()
+    worker(service, frozen, echo).take_turns()
+    assert echo.heard[0] == "they threaten me"
+
+
+def test_without_a_model_every_waiting_message_is_looked_at_and_nobody_is_told_to_wait_twice(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath
+) -> None:
+    for number in range(60):
+        write(sessions, begin(sessions, f"patient {number}"), "how high is the wage")
+    first = begin(sessions, "patient 0")
+    write(sessions, first, "and the holidays?", 2)
+    urgent = begin(sessions, "urgent")
+    write(sessions, urgent, "I want to kill myself")
+    take_turns(worker(service, frozen, None))
+    with sessions() as session:
+        assert outbox.after(session, urgent)[0].reply["topic"] == "urgent.suicide"
+    assert len(replies(sessions, first)) == 1
+
+
+class Hanging:
+    """An assistant that computes for ever, as a loop in a library would."""
+
+    def __init__(self) -> None:
+        self.is_released = threading.Event()
+
+    async def respond(self, turn: Turn) -> Outcome:
+        self.is_released.wait()
+        return Outcome((Reply(language="en", text="late"),), {})
+
+
+def test_a_turn_that_hangs_is_given_up_and_the_others_are_looked_at(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.conversations.TURN_SECONDS", 0.05)
+    stuck, urgent = begin(sessions, "a"), begin(sessions, "b")
+    write(sessions, stuck, "how high is the wage")
+    hanging = Hanging()
+    made = worker(service, frozen, hanging)
+    made.take_turns()
+    assert not made.has_assistant
+    write(sessions, urgent, "I want to kill myself")
+    take_turns(made)
+    hanging.is_released.set()
+    assert len(replies(sessions, stuck)) == 1
+    with sessions() as session:
+        assert outbox.after(session, urgent)[0].reply["topic"] == "urgent.suicide"
+
+
+def test_a_message_over_which_the_assistant_fails_is_tried_three_times_and_no_more(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath
+) -> None:
+    conversation = begin(sessions)
+    write(sessions, conversation, "how high is the wage")
+    failing = Echo(fail=True)
+    take_turns(worker(service, frozen, failing))
+    assert len(failing.heard) == MAX_ATTEMPTS
+    assert len(replies(sessions, conversation)) == 1
+
+
+def test_an_id_is_never_given_out_twice(service: Service, sessions: sessionmaker[Session], frozen: FrozenPath) -> None:
+    conversation = begin(sessions)
+    write(sessions, conversation, "one")
+    take_turns(worker(service, frozen, Echo()))
+    with sessions() as session:
+        cursor = outbox.after(session, conversation)[-1].id
+    write(sessions, conversation, "delete", 2)
+    take_turns(worker(service, frozen, Echo(effect=Effect.DELETE_DATA)))
+    write(sessions, conversation, "I am back", 3)
+    take_turns(worker(service, frozen, Echo()))
+    with sessions() as session:
+        assert [delivery.reply["text"] for delivery in outbox.after(session, conversation, cursor)][1:] == [
+            "heard I am back"
+        ]
+
+
+def test_deleting_takes_what_was_before_it_and_answers_what_came_after(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath
+) -> None:
+    conversation = begin(sessions)
+    write(sessions, conversation, "my name is in here")
+    take_turns(worker(service, frozen, Echo()))
+    write(sessions, conversation, "delete", 2)
+    write(sessions, conversation, "still here", 3)
+    worker(service, frozen, Echo(effect=Effect.DELETE_DATA)).take_turns()
+    with sessions() as session:
+        assert session.get_one(Conversation, conversation).slots == {}
+    take_turns(worker(service, frozen, Echo()))
+    assert replies(sessions, conversation)[-1] == "heard still here"
+
+
+def test_nothing_of_what_was_deleted_is_left_in_any_file(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath, tmp_path: Path
+) -> None:
+    conversation = begin(sessions)
+    for number in range(30):
+        write(sessions, conversation, f"zażółć gęślą jaźń {number} " * 20, number)
+    take_turns(worker(service, frozen, Echo()))
+    assert any(b"ja\xc5\xba\xc5\x84" in path.read_bytes() for path in tmp_path.iterdir())
+    write(sessions, conversation, "delete", 99)
+    take_turns(worker(service, frozen, Echo(effect=Effect.DELETE_DATA)))
+    empty_the_log(service.engine)
+    for path in tmp_path.iterdir():
+        assert b"ja\xc5\xba\xc5\x84" not in path.read_bytes(), path.name
+        assert path.stat().st_mode & 0o077 == 0, path.name

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import event
+from sqlalchemy.exc import DatabaseError, DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from actions.reply import Reply
 from bot.assistant_port import Outcome
 from bot.inbox import Turn
-from bot.service import Service
-from bot.web.app import SECURITY_HEADERS, create_app
+from bot.service import Service, open_service
+from bot.settings import Settings
+from bot.web.app import create_app
+from bot.web.shell import SECURITY_HEADERS
+from knowledge.files import Content
+from nlu.urgency import PhraseRules
 
 
 class Answering:
@@ -95,18 +104,235 @@ def test_deleting_over_the_api(client: TestClient, token: dict[str, str]) -> Non
     assert client.get("/api/v1/messages", headers=token).status_code == 404
 
 
-def test_without_a_database_somebody_in_danger_still_gets_the_number(
-    client: TestClient, token: dict[str, str], monkeypatch: pytest.MonkeyPatch
+CRY = "I want to kill myself"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"id": "message-1", "text": CRY}, 202),
+        ({"id": "message-1", "text": "x " * 1200 + CRY}, 422),
+        ({"id": "short", "text": CRY}, 422),
+        ({"id": "message-1", "text": CRY, "button": "/menu"}, 422),
+        ({"text": CRY, "surprise": 1}, 422),
+    ],
+)
+def test_whatever_is_wrong_with_a_message_somebody_in_danger_gets_the_number(
+    client: TestClient, token: dict[str, str], body: dict, code: int
+) -> None:
+    answer = client.post("/api/v1/messages", json=body, headers=token)
+    assert answer.status_code == code
+    assert answer.json()["reply"]["topic"] == "urgent.suicide"
+    assert answer.json()["reply"]["contacts"][0]["phone"] == "113"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nope"}, {"Authorization": "nonsense"}])
+def test_so_does_somebody_without_a_conversation(client: TestClient, headers: dict[str, str]) -> None:
+    answer = client.post("/api/v1/messages", json={"id": "message-1", "text": CRY}, headers=headers)
+    assert answer.status_code in (401, 404)
+    assert answer.json()["reply"]["topic"] == "urgent.suicide"
+
+
+@pytest.mark.parametrize("raw", [CRY.encode(), b'{"text": "I want to kill myself"', b"\xff" + CRY.encode()])
+def test_and_who_sends_no_json_at_all(client: TestClient, token: dict[str, str], raw: bytes) -> None:
+    answer = client.post("/api/v1/messages", content=raw, headers=token)
+    assert answer.status_code == 422
+    assert answer.json()["reply"]["topic"] == "urgent.suicide"
+
+
+def test_help_given_at_arrival_is_given_once(client: TestClient, token: dict[str, str]) -> None:
+    message = {"id": "message-1", "text": CRY}
+    first = client.post("/api/v1/messages", json=message, headers=token).json()
+    client.post("/api/v1/messages", json={"id": "message-2", "text": "and then?"}, headers=token)
+    entries = wait_for(client, token, 2)
+    shown = [entry for entry in entries if entry["author"] == "bot"]
+    assert [entry["reply"]["text"] == "heard and then?" for entry in shown] == [False, True]
+    assert (shown[0]["reply"], shown[0]["cursor"]) == (first["reply"], first["cursor"])
+    assert client.post("/api/v1/messages", json=message, headers=token).json()["duplicate"] is True
+
+
+def test_the_help_is_in_the_language_of_the_cry(client: TestClient, token: dict[str, str], content: Content) -> None:
+    rules = PhraseRules(content.urgency)
+    for number, (language, entry) in enumerate(content.urgency.items()):
+        for kind, examples in entry.examples.items():
+            message = {"id": f"message-{number}-{kind}", "text": examples[0]}
+            reply = client.post("/api/v1/messages", json=message, headers={}).json()["reply"]
+            # "Pomoc" is Polish, Slovak and Czech alike: any language that says it so.
+            said_in = rules.find(examples[0]).languages
+            assert reply["language"] in said_in, (language, kind)
+            assert language in said_in
+            assert any(contact["phone"] for contact in reply["contacts"])
+            words = " ".join((reply["title"], reply["text"], *reply["sections"][0]["items"])).split()
+            assert len(words) <= 70, (language, kind, len(words))
+
+
+def test_over_the_limit_a_cry_is_still_taken_and_a_known_message_is_known(
+    client: TestClient, token: dict[str, str]
+) -> None:
+    for number in range(30):
+        client.post("/api/v1/messages", json={"id": f"message-{number}", "text": "a"}, headers=token)
+    refused = client.post("/api/v1/messages", json={"id": "message-30", "text": "a"}, headers=token)
+    assert (refused.status_code, refused.json()["detail"]) == (429, "error.too_many")
+    again = client.post("/api/v1/messages", json={"id": "message-3", "text": "a"}, headers=token)
+    assert (again.status_code, again.json()["duplicate"]) == (202, True)
+    urgent = client.post("/api/v1/messages", json={"id": "message-31", "text": CRY}, headers=token)
+    assert (urgent.status_code, urgent.json()["reply"]["topic"]) == (202, "urgent.suicide")
+
+
+FAILURES = [
+    OperationalError("SELECT", {}, Exception("disk full")),
+    DatabaseError("SELECT", {}, Exception("malformed")),
+    InterfaceError("SELECT", {}, Exception("closed")),
+    DataError("SELECT", {}, Exception("bad")),
+    PoolTimeoutError(),
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
+def test_whatever_the_database_says_help_is_given_and_nothing_is_claimed(
+    client: TestClient, token: dict[str, str], monkeypatch: pytest.MonkeyPatch, failure: Exception, content: Content
 ) -> None:
     def fails(*_: object, **__: object) -> None:
-        raise OperationalError("SELECT", {}, Exception("disk full"))
+        raise failure
 
-    monkeypatch.setattr("bot.web.chat.inbox.accept", fails)
-    answer = client.post("/api/v1/messages", json={"id": "message-1", "text": "I want to kill myself"}, headers=token)
+    monkeypatch.setattr("bot.web.chat.inbox.find_conversation", fails)
+    answer = client.post("/api/v1/messages", json={"id": "message-1", "text": CRY}, headers=token)
     assert answer.status_code == 503
     assert answer.json()["reply"]["topic"] == "urgent.suicide"
     answer = client.post("/api/v1/messages", json={"id": "message-2", "text": "how much wage"}, headers=token)
     assert answer.json()["reply"]["contacts"][0]["phone"] == "112"
+    assert answer.json()["reply"]["text"] == content.phrases["en"].phrases["error.not_kept"]
+    for path in ("/api/v1/messages", "/api/v1/events"):
+        assert client.get(path, headers=token).status_code == 503
+
+
+def test_a_database_that_is_locked_by_somebody_else_holds_no_help_back(
+    client: TestClient, token: dict[str, str], service: Service
+) -> None:
+    other = sqlite3.connect(service.engine.url.database or "", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    answer = client.post("/api/v1/messages", json={"id": "message-1", "text": CRY}, headers=token)
+    assert time.monotonic() - began < 1
+    assert answer.json()["reply"]["topic"] == "urgent.suicide"
+    assert client.get("/api/v1/messages", headers=token).status_code == 200
+    assert client.get("/healthz").status_code == 200
+    other.execute("ROLLBACK")
+    other.close()
+    answer = client.post("/api/v1/messages", json={"id": "message-1", "text": CRY}, headers=token)
+    assert answer.status_code == 202
+
+
+def test_a_database_file_that_vanishes_is_noticed_and_made_anew(
+    client: TestClient, token: dict[str, str], service: Service
+) -> None:
+    for path in Path(service.engine.url.database or "").parent.glob("wegwijs.db*"):
+        path.unlink()
+    assert client.get("/readyz").json()["database"] is False
+    answer = client.post("/api/v1/messages", json={"id": "message-1", "text": CRY}, headers=token)
+    assert (answer.status_code, answer.json()["reply"]["topic"]) == (503, "urgent.suicide")
+    until = time.monotonic() + 20
+    while client.get("/readyz").json()["database"] is False and time.monotonic() < until:
+        time.sleep(0.05)
+    assert client.get("/readyz").json()["database"] is True
+    assert client.post("/api/v1/conversations").status_code == 201
+
+
+def test_it_starts_without_a_database_and_goes_on_when_it_is_there(
+    tmp_path: Path, content: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Service, "load_assistant", lambda self: Answering())
+    blocked = tmp_path / "folder"
+    blocked.write_text("a file where a folder should be")
+    settings = Settings(_env_file=None, database_url=f"sqlite:///{blocked / 'w.db'}", secret_key="key of the tests")
+    with TestClient(create_app(open_service(settings, content))) as client:
+        assert client.get("/").status_code == 200
+        assert client.get("/readyz").status_code == 503
+        answer = client.post("/api/v1/messages", json={"id": "message-1", "text": CRY})
+        assert answer.json()["reply"]["topic"] == "urgent.suicide"
+        blocked.unlink()
+        blocked.mkdir()
+        until = time.monotonic() + 20
+        while client.post("/api/v1/conversations").status_code != 201 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert client.post("/api/v1/conversations").status_code == 201
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"id": "message-1", "text": "a\\ud800"}',
+        b'{"id": "message\\ud800", "text": "a"}',
+        b'{"id": "message-1", "button": "/menu\\udfff"}',
+        b'{"id": "message-1", "text": "a", "language": "\\ud800"}',
+        b'{"id": "message-1", "\\ud800": 1}',
+        b'{"id": "message-1", "position": {"latitude": NaN, "longitude": 4}}',
+        b'{"id": "message-1", "position": {"latitude": 52, "longitude": Infinity}}',
+        b"[]",
+        b"null",
+        b"1e999",
+        b"",
+        b"[" * 60000,
+    ],
+    ids=range(12),
+)
+def test_no_body_breaks_it(client: TestClient, token: dict[str, str], raw: bytes) -> None:
+    assert client.post("/api/v1/messages", content=raw, headers=token).status_code < 500
+
+
+@pytest.mark.parametrize("after", ["99999999999999999999", "-1", "x", "9007199254740993", "1.5"])
+def test_no_cursor_breaks_it(client: TestClient, token: dict[str, str], after: str) -> None:
+    answer = client.get(f"/api/v1/messages?after={after}", headers=token)
+    assert answer.status_code == 422
+    assert after not in answer.text or after in ("x", "1.5", "-1")
+
+
+def test_a_body_beyond_all_measure_is_not_read_and_a_cry_at_its_beginning_is_heard(
+    client: TestClient, token: dict[str, str]
+) -> None:
+    answer = client.post("/api/v1/messages", content=CRY.encode() + b" x" * 5_000_000, headers=token)
+    assert (answer.status_code, answer.json()["reply"]["topic"]) == (413, "urgent.suicide")
+
+
+def test_every_answer_has_the_security_headers_errors_too(
+    client: TestClient, token: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("bot.web.chat.page_texts", fails)
+    answers = [client.get(path) for path in ("/", "/nothing", "/api/v1/messages", "/static/nothing")]
+    answers += [client.get("/api/v1/texts/en"), client.post("/api/v1/messages", content=b"x", headers=token)]
+    assert answers[4].status_code == 500
+    assert "secret" not in answers[4].text
+    for answer in answers:
+        assert {name.lower() for name in SECURITY_HEADERS} <= set(answer.headers.keys())
+
+
+def test_one_address_cannot_fill_the_disk_with_conversations(client: TestClient) -> None:
+    codes = [client.post("/api/v1/conversations").status_code for _ in range(210)]
+    assert codes.count(201) <= 200
+    assert codes[-1] == 429
+
+
+def test_reading_writes_nothing(client: TestClient, token: dict[str, str], service: Service) -> None:
+    client.post("/api/v1/messages", json={"id": "message-1", "text": "a"}, headers=token)
+    wait_for(client, token, 1)
+    written: list[str] = []
+    event.listen(
+        service.engine,
+        "before_cursor_execute",
+        lambda _c, _u, statement, *_: written.append(statement) if statement.startswith(("UPDATE", "INSERT")) else None,
+    )
+    for _ in range(5):
+        client.get("/api/v1/messages", headers=token)
+    assert len([statement for statement in written if "inbox" in statement or "conversation" in statement]) == 0
+
+
+def test_a_pressed_button_is_still_there_after_a_reload(client: TestClient, token: dict[str, str]) -> None:
+    client.post("/api/v1/messages", json={"id": "message-1", "button": "/menu"}, headers=token)
+    entries = wait_for(client, token, 1)
+    assert entries[0]["button"] == "/menu"
 
 
 def test_the_page_speaks_the_browsers_language(client: TestClient) -> None:

@@ -81,7 +81,7 @@ def test_language_with_the_conversation_as_memory(data: TrainingData, tmp_path: 
 def test_urgency_takes_the_kinds_together() -> None:
     component = UrgencyDetector.create({}, None, None, CONTEXT)
     message = parsed(component, "text", label_probabilities={"urgent.danger": 0.5, "urgent.abuse": 0.3, "care.gp": 0.2})
-    assert message.get("urgency") == {"label": "urgent.danger", "level": "certain"}
+    assert message.get("urgency") == {"label": "urgent.danger", "level": "certain", "also": []}
     assert parsed(component, "text", label_probabilities={"care.gp": 1.0}).get("urgency") is None
 
 
@@ -106,7 +106,7 @@ PLACE = [{"entity": "place", "value": "Venlo", "start": 0, "end": 5}]
         ("Venlo", {ENTITIES: PLACE, "metadata": {"asked": "desks"}}, "desks"),
         ("2511 BT", {"metadata": {"asked": "desks"}}, "desks"),
         ("tell me more", {}, "more"),
-        ("what", {"urgency": {"label": "urgent.danger", "level": "certain"}}, "urgent.danger"),
+        ("what", {"urgency": {"label": "urgent.danger", "level": "certain", "also": []}}, "urgent.danger"),
     ],
 )
 def test_the_decision_becomes_an_intent(text: str, fields: dict, intent: str) -> None:

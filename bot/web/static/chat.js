@@ -5,6 +5,7 @@ import { renderReply } from "./reply.js";
 const API = "/api/v1";
 const NEUTRAL_PAGE = "https://www.buienradar.nl/";
 const RETRY_MS = [500, 1500, 4000, 10000];
+const ANSWER_MS = 15000; // a server that takes longer than this has not got the message
 
 const log = document.getElementById("log");
 const state = document.getElementById("state");
@@ -13,35 +14,50 @@ const input = document.getElementById("input");
 const picker = document.getElementById("language");
 
 let texts = {};
-let directions = {};
+let languages = {};
+let served = [];
 let cursor = 0;
 let stream = null;
-let sending = false;
+let isApologised = false;
+const labels = new Map(); // of the buttons that were offered, by payload
 
-// What is kept on the phone: the token, and what was written but not yet accepted.
+// What is kept on the phone: the token, and what was written but not yet accepted. A browser that keeps nothing for anybody
+// (private windows) still has the page itself to keep it in.
+const memory = new Map();
 const kept = {
-  get token() { return localStorage.getItem("wegwijs.token"); },
-  set token(value) { value ? localStorage.setItem("wegwijs.token", value) : localStorage.removeItem("wegwijs.token"); },
-  get queue() { return JSON.parse(localStorage.getItem("wegwijs.queue") || "[]"); },
-  set queue(value) { localStorage.setItem("wegwijs.queue", JSON.stringify(value)); },
-  clear() { localStorage.removeItem("wegwijs.token"); localStorage.removeItem("wegwijs.queue"); },
+  read(key) { try { return localStorage.getItem(key); } catch { return memory.get(key) ?? null; } },
+  write(key, value) {
+    try { value === null ? localStorage.removeItem(key) : localStorage.setItem(key, value); } catch { memory.set(key, value); }
+  },
+  get token() { return kept.read("wegwijs.token"); },
+  set token(value) { kept.write("wegwijs.token", value); },
+  get queue() {
+    try { return JSON.parse(kept.read("wegwijs.queue") || "[]").filter((entry) => entry?.id); } catch { return []; }
+  },
+  set queue(value) { kept.write("wegwijs.queue", JSON.stringify(value)); },
+  clear() { kept.token = null; kept.write("wegwijs.queue", null); },
 };
 
 async function start() {
-  await speak(picker.value);
-  const returning = Boolean(kept.token);
-  if (returning) await show();
-  if (!returning || cursor === 0) enqueue({ button: "/greet" });
-  flush();
+  // The page brings the texts of its own language: what can be said must not hang on one more request.
+  use(JSON.parse(document.getElementById("texts").textContent));
+  if (kept.token) await show();
+  const waiting = kept.queue;
+  for (const entry of waiting) drawWaiting(entry);
+  if (cursor === 0 && !waiting.length) enqueue({ button: "/greet" });
+  for (const entry of waiting) send(entry);
   listen();
 }
 
 async function speak(language) {
   const response = await fetch(`${API}/texts/${language}`).catch(() => null);
   if (!response?.ok) return;
-  const found = await response.json();
-  texts = found.texts;
-  directions = Object.fromEntries(Object.entries(found.languages).map(([code, { direction }]) => [code, direction]));
+  use(await response.json());
+}
+
+function use(found) {
+  ({ texts, languages, served } = found);
+  const language = found.language;
   document.documentElement.lang = language;
   document.documentElement.dir = found.direction;
   picker.value = language;
@@ -56,69 +72,93 @@ async function speak(language) {
   document.querySelector(".intro").textContent = texts["page.intro"];
 }
 
+// randomUUID exists on https and localhost only; a page on a local network has this.
+function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 function enqueue(message) {
-  const entry = { id: crypto.randomUUID(), language: picker.value, ...message };
+  const entry = { id: newId(), language: picker.value, ...message };
   kept.queue = [...kept.queue, entry];
-  if (entry.text) drawPerson(entry.id, entry.text, "waiting");
-  flush();
+  drawWaiting(entry);
+  send(entry);
 }
 
-// One at a time and in order; a message stays in the queue until the server has it.
-async function flush() {
-  if (sending) return;
-  sending = true;
-  let failures = 0;
-  while (kept.queue.length) {
-    const [entry] = kept.queue;
-    const outcome = await post(entry).catch(() => "retry");
-    if (outcome === "accepted" || outcome === "refused") {
-      kept.queue = kept.queue.slice(1);
-      failures = 0;
-      say("");
-    } else {
-      say(texts["web.offline"]);
-      await new Promise((done) => setTimeout(done, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]));
-      failures += 1;
+// Each message goes out on its own, so that none waits for another that fails; it stays in the queue until the server has it.
+async function send(entry) {
+  for (let failures = 0; kept.queue.some(({ id }) => id === entry.id); failures += 1) {
+    const outcome = await post(entry);
+    const bubble = document.getElementById(`m-${entry.id}`);
+    if (outcome.isOver) {
+      kept.queue = kept.queue.filter(({ id }) => id !== entry.id);
+      bubble?.classList.remove("waiting");
+      if (outcome.refusal && bubble) offerAgain(bubble, entry);
+      say(outcome.refusal || "");
+      if (!outcome.refusal) isApologised = false;
+      catchUp();
+      return;
     }
+    say(outcome.reason);
+    const pause = outcome.afterMs ?? RETRY_MS[Math.min(failures, RETRY_MS.length - 1)];
+    await new Promise((done) => setTimeout(done, pause));
   }
-  sending = false;
-  catchUp();
 }
 
+// One try. Without a token it goes out all the same: the server looks at what was written before it looks at anything else.
 async function post(entry) {
-  if (!kept.token) {
-    const begun = await fetch(`${API}/conversations`, { method: "POST" });
-    if (!begun.ok) return "retry";
-    kept.token = (await begun.json()).token;
-    cursor = 0;
-    listen();
-  }
-  const response = await fetch(`${API}/messages`, {
-    method: "POST", headers: { ...authorization(), "Content-Type": "application/json" }, body: JSON.stringify(entry),
+  const begun = kept.token ? null : await begin();
+  const { label, ...message } = entry;
+  const response = await request("/messages", {
+    method: "POST", headers: { ...authorization(), "Content-Type": "application/json" }, body: JSON.stringify(message),
   });
-  const bubble = document.getElementById(`m-${entry.id}`);
-  if (response.status === 202) { bubble?.classList.remove("waiting"); return "accepted"; }
-  if (response.status === 404) { kept.token = null; return "retry"; }
+  if (response === null) return { reason: texts[navigator.onLine ? "web.unreachable" : "web.offline"] };
   const answer = await response.json().catch(() => ({}));
-  if (answer.reply) await draw(answer.reply);
-  if (response.status === 429 || response.status >= 500) return "retry";
-  bubble?.classList.add("failed");
-  say((texts[answer.detail] || texts["web.failed"]).replace("{limit}", input.maxLength));
-  return "refused";
+  if (answer.reply) await drawAtOnce(entry, answer);
+  if (response.status === 202) return { isOver: true };
+  if (response.status === 404 || response.status === 401) {
+    if (response.status === 404) kept.token = null;
+    return { reason: texts[begun || "error.no_conversation"] };
+  }
+  const why = (texts[answer.detail?.split?.(":")[0]] || texts["error.server"])?.replace("{limit}", input.maxLength);
+  if (response.status === 429 || response.status === 408 || response.status >= 500) {
+    const seconds = Number(response.headers.get("Retry-After"));
+    return { reason: why, afterMs: seconds ? Math.min(seconds, 60) * 1000 : undefined };
+  }
+  return { isOver: true, refusal: why };
 }
 
-const authorization = () => ({ Authorization: `Bearer ${kept.token}` });
+// Begins a conversation; returns the code of what is wrong where that fails.
+async function begin() {
+  const response = await request("/conversations", { method: "POST" });
+  if (response === null) return "web.unreachable";
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) return answer.detail || "error.server";
+  kept.token = answer.token;
+  cursor = 0;
+  listen();
+  return null;
+}
+
+async function request(path, options) {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), ANSWER_MS);
+  try { return await fetch(API + path, { ...options, signal: patience.signal }); } catch { return null; } finally { clearTimeout(timer); }
+}
+
+function authorization() {
+  return kept.token ? { Authorization: `Bearer ${kept.token}` } : {};
+}
 
 // The whole conversation, after a reload.
 async function show() {
-  const response = await fetch(`${API}/messages`, { headers: authorization() }).catch(() => null);
+  const response = await request("/messages", { headers: authorization() });
   if (response?.status === 404) { kept.token = null; return; }
   if (response?.ok) await take(await response.json());
 }
 
 async function catchUp() {
   if (!kept.token) return;
-  const response = await fetch(`${API}/messages?after=${cursor}`, { headers: authorization() }).catch(() => null);
+  const response = await request(`/messages?after=${cursor}`, { headers: authorization() });
   if (response?.ok) await take(await response.json());
 }
 
@@ -129,6 +169,7 @@ async function listen() {
   const mine = (stream = new AbortController());
   try {
     const response = await fetch(`${API}/events?after=${cursor}`, { headers: authorization(), signal: mine.signal });
+    if (response.status === 404) { kept.token = null; return; }
     if (!response.ok) throw new Error(String(response.status));
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let buffer = "";
@@ -140,13 +181,14 @@ async function listen() {
       buffer = events.pop();
       for (const event of events) {
         const data = event.split("\n").filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trim()).join("");
+        if (event.includes("event: gone")) { kept.token = null; return; }
         if (data && event.includes("event: entries")) take(JSON.parse(data));
       }
     }
   } catch {
     if (mine.signal.aborted) return;
   }
-  if (mine === stream) setTimeout(listen, RETRY_MS[1]);
+  if (mine === stream) setTimeout(listen, RETRY_MS[2]);
 }
 
 // One transcript after the other: a reply in another language waits for the texts of that language.
@@ -154,7 +196,7 @@ let drawing = Promise.resolve();
 function take(transcript) {
   drawing = drawing.then(async () => {
     for (const entry of transcript.entries) {
-      if (entry.author === "person") drawPerson(entry.id, entry.text, "");
+      if (entry.author === "person") drawPerson(entry.id, entry.text ?? labels.get(entry.button), "");
       else if (entry.cursor > cursor) await draw(entry.reply, entry.cursor);
     }
     cursor = Math.max(cursor, transcript.cursor);
@@ -162,8 +204,23 @@ function take(transcript) {
   return drawing;
 }
 
+function drawWaiting(entry) {
+  drawPerson(entry.id, entry.text ?? entry.label, "waiting");
+}
+
+// What was refused can be taken back into the field and mended.
+function offerAgain(bubble, entry) {
+  bubble.classList.add("failed");
+  if (!entry.text) return;
+  const again = document.createElement("button");
+  again.type = "button";
+  again.textContent = texts["web.failed"];
+  again.addEventListener("click", () => { input.value = entry.text; bubble.remove(); input.focus(); });
+  bubble.append(again);
+}
+
 function drawPerson(id, text, mark) {
-  if (document.getElementById(`m-${id}`)) return;
+  if (!text || document.getElementById(`m-${id}`)) return;
   const bubble = document.createElement("div");
   bubble.id = `m-${id}`;
   bubble.className = `entry person ${mark}`.trim();
@@ -173,19 +230,28 @@ function drawPerson(id, text, mark) {
   log.scrollTo({ top: log.scrollHeight });
 }
 
-async function draw(reply, at = 0) {
+// A reply that came with the response itself: help in danger once for each message, an apology once until things work again.
+async function drawAtOnce(entry, { reply, cursor: at }) {
+  const id = reply.is_urgent ? `h-${entry.id}` : "sorry";
+  if (document.getElementById(id) || (at && document.getElementById(`r-${at}`)) || (!reply.is_urgent && isApologised)) return;
+  if (!reply.is_urgent) isApologised = true;
+  await draw(reply, at ?? 0, id);
+}
+
+async function draw(reply, at = 0, id = null) {
   if (at && document.getElementById(`r-${at}`)) return;
-  if (reply.language !== document.documentElement.lang) await speak(reply.language);
-  const drawn = renderReply(reply, texts, { direction: directions[reply.language] || "auto", press, shareLocation });
-  if (at) drawn.id = `r-${at}`;
+  if (served.includes(reply.language) && reply.language !== document.documentElement.lang) await speak(reply.language);
+  if (at && document.getElementById(`r-${at}`)) return; // drawn meanwhile
+  for (const button of reply.buttons) labels.set(button.payload, button.label);
+  const drawn = renderReply(reply, texts, { direction: languages[reply.language]?.direction || "auto", press, shareLocation });
+  if (at || id) drawn.id = at ? `r-${at}` : id;
   drawn.prepend(hidden(`${texts["web.bot"]}: `));
   log.append(drawn);
   log.scrollTo({ top: drawn.offsetTop - 8 });
 }
 
 function press(button) {
-  drawPerson(crypto.randomUUID(), button.label, "");
-  enqueue({ button: button.payload });
+  enqueue({ button: button.payload, label: button.label });
 }
 
 function shareLocation() {
@@ -236,7 +302,7 @@ document.getElementById("leave").addEventListener("click", () => {
   log.replaceChildren();
   location.replace(NEUTRAL_PAGE);
 });
-window.addEventListener("online", () => { say(texts["web.online"]); flush(); listen(); });
+window.addEventListener("online", () => { say(texts["web.online"]); listen(); catchUp(); });
 window.addEventListener("offline", () => say(texts["web.offline"]));
 document.addEventListener("visibilitychange", () => { if (!document.hidden) catchUp(); });
 

@@ -1,0 +1,67 @@
+"""How much one conversation and one address may ask for: counted in memory, per process.
+
+Addresses are generous: a whole dormitory shares one, and mobile networks put thousands of people behind one. What these limits
+stop is a single machine that fills the disk.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+WINDOW_SECONDS = 60.0
+MOST_KEYS = 20_000  # kept at once; the one that was quiet longest is forgotten first
+
+
+class Window:
+    """How often something may happen within a minute, by key.
+
+    Args:
+        most: how often.
+        clock: seconds that only grow.
+
+    """
+
+    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def allows(self, key: str) -> bool:
+        """Count one more; False where that is one too many, and then it does not count."""
+        now = self._clock()
+        times = self._times.setdefault(key, deque())
+        self._times.move_to_end(key)
+        while times and times[0] <= now - WINDOW_SECONDS:
+            times.popleft()
+        while len(self._times) > MOST_KEYS:
+            self._times.popitem(last=False)
+        if len(times) >= self._most:
+            return False
+        times.append(now)
+        return True
+
+
+class Slots:
+    """How many of something may be open at once, by key."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    def has_room(self, key: str) -> bool:
+        """Whether one more may be opened."""
+        return self._open[key] < self._most
+
+    @contextmanager
+    def taken(self, key: str) -> Iterator[None]:
+        """Hold one as long as the block runs."""
+        self._open[key] += 1
+        try:
+            yield
+        finally:
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
