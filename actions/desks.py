@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from actions.clarify import LOST_BEFORE_HELP
 from actions.context import Context, ReplyAction
 from actions.reply import ContactCard, Link, Reply
 from knowledge import places
@@ -20,9 +21,16 @@ class ActionDesks(ReplyAction):
         """A position beats a name; a text that names no place gets a question, not a guess."""
         place = _shared_position(context) or places.find(context.text, context.content.postcode_regions)
         if place is None:
-            phrase = "desks.not_found" if context.text and context.tracker.get_slot("asked") == "desks" else "desks.ask"
-            reply = Reply(language=context.language, text=context.phrases[phrase], asks_location=True)
-            return reply, {"asked": "desks", "lost": 0}
+            was_asked = bool(context.text) and context.tracker.get_slot("asked") == "desks"
+            lost = int(context.tracker.get_slot("lost") or 0) + 1 if was_asked else 0
+            reply = Reply(
+                language=context.language,
+                text=context.phrases["desks.not_found" if was_asked else "desks.ask"],
+                asks_location=True,
+                buttons=(context.button("menu"),),
+            )
+            # Whoever was not understood twice is not asked a third time.
+            return reply, {"asked": "desks" if lost < LOST_BEFORE_HELP else None, "lost": lost}
         nearest = places.nearest_desks(context.content.desks, place)
         reply = Reply(
             language=context.language,

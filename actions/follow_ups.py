@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-from actions.answer import sources
+from actions.answer import render, sources
 from actions.contacts import contact_card
 from actions.context import Context, ReplyAction
 from actions.menu import menu
@@ -27,6 +27,21 @@ class FollowUp(ReplyAction):
     @abstractmethod
     def part(self, context: Context, answer: Answer) -> Reply:
         """The part of the answer that this action shows."""
+
+
+class ActionFollowUp(FollowUp):
+    """A question that goes on about the last topic ("and if I am 19?"): the sentence that it asks for comes first."""
+
+    action_name = "action_follow_up"
+
+    def part(self, context: Context, answer: Answer) -> Reply:
+        """The answer once more, under the sentence with the age, the amount or the term that was asked for."""
+        reply = render(context, answer)
+        asked_for = (context.tracker.latest_message.get("asked_for") or {}).get("kind")
+        sentence = answers.find_sentence(answer, context.text, asked_for=asked_for)
+        if sentence is None or sentence in answer.short:
+            return reply
+        return reply.model_copy(update={"text": f"**{sentence}**\n\n{answer.short}"})
 
 
 class ActionMore(FollowUp):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -20,7 +21,7 @@ from rasa.core.tracker_store import TrackerStore
 from rasa.engine.constants import PLACEHOLDER_MESSAGE, PLACEHOLDER_TRACKER
 from rasa.shared.core.constants import ACTION_LISTEN_NAME
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SlotSet
+from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa_sdk.executor import ActionExecutor
 
@@ -33,6 +34,23 @@ from bot.inbox import Kind, Turn
 RemoteAction._validate_action_result = lambda _self, _result: True
 
 KEPT_SLOTS = ("language", "native", "language_asked", "topic", "asked", "lost", "greeted")
+OFFERED = "offered"  # kept beside the slots: the buttons of the last answer, which a number picks
+MOST_OFFERED = 30
+# Intents that are no button: what the model makes of a text, and Rasa's own.
+NO_BUTTONS = frozenset(
+    {
+        "clarify",
+        "nlu_fallback",
+        "language_not_yet",
+        "gone",
+        "out_of_scope",
+        "restart",
+        "back",
+        "session_start",
+        "EXTERNAL",
+    }
+)
+_BEFORE_TEXT = re.compile(r"^[\s/\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 
 
 class NoModelError(RuntimeError):
@@ -48,6 +66,7 @@ class Assistant:
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
+        self._buttons = frozenset(agent.domain.intents) - NO_BUTTONS if agent.domain else frozenset()
 
     @classmethod
     def load(cls, model: Path) -> Assistant:
@@ -98,24 +117,52 @@ class Assistant:
             "language": turn.slots.get("native") or turn.slots.get("language") or turn.language,
             "hint": turn.hint,
             "asked": turn.slots.get("asked"),
+            "topic": turn.slots.get("topic"),
         }
-        message = UserMessage(_text_of(turn), _Nowhere(), turn.conversation_id, metadata=metadata)
+        message = UserMessage(self._text_of(turn), _Nowhere(), turn.conversation_id, metadata=metadata)
         await self._agent.handle_message(message)
         tracker = saved[-1]
         language = str(tracker.get_slot("language") or "en")
-        said = [event for event in tracker.events if isinstance(event, BotUttered)]
+        said = tuple(_reply(event, language) for event in tracker.events if isinstance(event, BotUttered))
         slots = {name: tracker.get_slot(name) for name in KEPT_SLOTS}
-        return Outcome(tuple(_reply(event, language) for event in said), slots)
+        if not _was_set_now(tracker, "asked"):
+            # A question that this turn did not put again is not open any more: "yes" a day later says nothing.
+            slots["asked"] = None
+        slots[OFFERED] = [button.payload for reply in said for button in reply.buttons][:MOST_OFFERED]
+        return Outcome(said, slots)
 
-
-def _text_of(turn: Turn) -> str:
-    if turn.kind is Kind.LOCATION:
-        lat, _, lon = turn.body.partition(",")
-        return f"/location{json.dumps({'latitude': lat, 'longitude': lon})}"
-    if turn.kind is Kind.TEXT:
+    def _text_of(self, turn: Turn) -> str:
+        """What Rasa reads: the text, or an intent where a button was pressed."""
+        if turn.kind is Kind.LOCATION:
+            lat, _, lon = turn.body.partition(",")
+            return f"/location{json.dumps({'latitude': lat, 'longitude': lon})}"
+        if turn.kind is Kind.BUTTON:
+            return self._pressed(turn.body)
+        offered = turn.slots.get(OFFERED) or ()
+        number = turn.body.strip().rstrip(".)")
+        if number.isascii() and number.isdigit() and 0 < int(number) <= len(offered):
+            return self._pressed(str(offered[int(number) - 1]))
         # A typed slash is text, not a button: only channels may send intents.
-        return turn.body.lstrip("/ ") or "?"
-    return turn.body
+        return _BEFORE_TEXT.sub("", turn.body) or "?"
+
+    def _pressed(self, payload: str) -> str:
+        """The payload where it is a button of this version, and the intent `gone` where it is not (any more)."""
+        intent, brace, fields = payload.removeprefix("/").partition("{")
+        try:
+            entities = json.loads(brace + fields) if brace else {}
+        except ValueError:
+            return "/gone"
+        is_known = intent in self._buttons and all(isinstance(value, str) for value in entities.values())
+        return payload if is_known else "/gone"
+
+
+def _was_set_now(tracker: DialogueStateTracker, slot: str) -> bool:
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            return False
+        if isinstance(event, SlotSet) and event.key == slot:
+            return True
+    return False
 
 
 def _reply(event: BotUttered, language: str) -> Reply:
@@ -155,7 +202,7 @@ class _TurnTrackerStore(TrackerStore):
     async def retrieve(self, sender_id: str) -> DialogueStateTracker:
         """A conversation that is listening, with the slots of the turn."""
         slots = _turn_slots.get()
-        events: list[Event] = [SlotSet(name, value) for name, value in slots.items()]
+        events: list[Event] = [SlotSet(name, value) for name, value in slots.items() if name in KEPT_SLOTS]
         events.append(ActionExecuted(ACTION_LISTEN_NAME))
         return DialogueStateTracker.from_events(sender_id, events, self.domain.slots, domain=self.domain)
 

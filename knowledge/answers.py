@@ -20,6 +20,7 @@ from knowledge.schema import Organisation, ParameterKind, Review, Words
 
 _TITLE_WEIGHT = 3  # a word in the title of a measure tells more than one in its text
 _SHORTEST_STEM = 4
+_FIGURES = {"amount": re.compile(r"€|\d\s?%"), "term": re.compile(r"\d")}
 _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 # What the words may name of an organisation; `site` is the address as people read and type it.
 ORGANISATION_FIELDS = ("name", "phone", "phone_from_abroad", "whatsapp", "email", "url", "site")
@@ -232,6 +233,29 @@ def find_measures(content: Content, text: str, language: str, *, limit: int = 3)
         scored.append((score, note))
     scored.sort(key=lambda entry: -entry[0])
     return tuple(note for score, note in scored[:limit] if score >= _TITLE_WEIGHT)
+
+
+def find_sentence(answer: Answer, question: str, *, asked_for: str | None) -> str | None:
+    """The sentence of an answer with the detail that a short question asks for; None where there is none.
+
+    Args:
+        question: "and if I am 19?": a sentence that names this number.
+        asked_for: `amount` or `term`: a sentence with such a figure.
+
+    """
+    sentences = [
+        s for text in (answer.short, *answer.steps, *answer.details, *answer.exceptions) for s in _sentences(text)
+    ]
+    numbers = [re.compile(rf"(?<!\d){number}(?![\d.,]*\d)") for number in re.findall(r"\d+", question)]
+    for sentence in sentences:
+        if numbers and all(number.search(sentence) for number in numbers):
+            return sentence
+    figure = _FIGURES.get(str(asked_for))
+    return next((sentence for sentence in sentences if figure and figure.search(sentence)), None)
+
+
+def _sentences(text: str) -> list[str]:
+    return [part.strip() for part in re.split(r"(?<=[.!?])\s+(?=[^\W\d_])", text) if part.strip()]
 
 
 class _Filler:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import yaml
+from pydantic import Field
 
 from knowledge.schema import Strict
 from knowledge.search import fold
@@ -19,11 +21,17 @@ COMMANDS_FOLDER = Path(__file__).parent / "commands"
 
 
 class CommandFile(Strict):
-    """Phrases by intent, and how this language calls languages (by ISO 639-1 code)."""
+    """Phrases by intent, and how this language calls languages (by ISO 639-1 code).
+
+    `goes_on` are words with which a question goes on about the same subject ("and", "what about"), `asks_for` short questions by
+    the kind of figure that they want: `amount` or `term`.
+    """
 
     intents: dict[str, tuple[str, ...]]
     languages: dict[str, tuple[str, ...]]
     polite: tuple[str, ...] = ()
+    goes_on: tuple[str, ...] = ()
+    asks_for: dict[Literal["amount", "term"], tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Commands:
@@ -33,8 +41,13 @@ class Commands:
         self._intents: dict[str, str] = {}
         self._languages: dict[str, str] = {}
         self._polite: set[str] = set()
+        # By language: "i" is "and" in Polish, and the first word of half of what is written in English.
+        self._goes_on = {code: {_plain(words) for words in file.goes_on} for code, file in files.items()}
+        self._asks_for: dict[str, str] = {}
         for file in files.values():
             self._polite.update(_plain(word) for word in file.polite)
+            for kind, questions in file.asks_for.items():
+                self._asks_for.update({_plain(question): kind for question in questions})
             for intent, phrases in file.intents.items():
                 self._intents.update({_plain(phrase): intent for phrase in phrases})
             for code, names in file.languages.items():
@@ -55,6 +68,22 @@ class Commands:
         """The language that the text names, as an ISO 639-1 code; the last one where it names several."""
         named = self._language_name.findall(_plain(text))
         return self._languages[named[-1]] if named else None
+
+    def goes_on(self, text: str, language: str) -> bool:
+        """Whether a message begins as one that goes on about the same subject."""
+        words, beginnings = _plain(text).split(), self._goes_on.get(language, ())
+        return any(" ".join(words[:count]) in beginnings for count in range(1, min(3, len(words)) + 1))
+
+    def asks_for(self, text: str, language: str) -> str | None:
+        """The kind of figure that a short question asks for, `amount` or `term`; None for any other message."""
+        words = _plain(text).split()
+        while words:
+            if (asked := " ".join(words)) in self._asks_for:
+                return self._asks_for[asked]
+            if words[0] not in self._goes_on.get(language, ()):
+                return None
+            words.pop(0)
+        return None
 
     def _without_politeness(self, said: str) -> str:
         words = said.split()

@@ -27,12 +27,14 @@ def decide(ranking: Sequence[Guess], urgency: Urgency | None) -> Decision:
     """The way on for a ranked message.
 
     Args:
-        ranking: labels, likeliest first.
+        ranking: labels, likeliest first; empty where the message has no words.
         urgency: what the urgency detector found.
 
     """
     if urgency is not None and urgency.level is Level.CERTAIN:
         return Decision.URGENT
+    if not ranking:
+        return Decision.FALLBACK
     first = ranking[0]
     if first.confidence >= SURE:
         return Decision.FALLBACK if first.label == OUT_OF_SCOPE else Decision.ANSWER

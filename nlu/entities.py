@@ -17,6 +17,7 @@ from spacy.language import Language
 
 from knowledge import places
 from knowledge.search import fold
+from nlu.documents import document
 
 SECTORS_FILE = Path(__file__).parent / "gazetteers" / "sectors.yml"
 AMOUNT = re.compile(
@@ -49,7 +50,7 @@ class Gazetteers:
 
     def find(self, text: str) -> list[Entity]:
         """The names in a text, longest first where two overlap, in order of appearance."""
-        doc = self._nlp.make_doc(text)
+        doc = document(self._nlp, text)
         folded = [fold(token.text) for token in doc]
         taken: set[int] = set()
         found = []

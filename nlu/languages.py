@@ -174,7 +174,7 @@ class LanguageIdentifier:
         # Somebody who begins with "loonstrook?" has said something after all.
         posterior = self._posterior(telling or written, prior)
         if spoken is None:
-            return self._first(posterior)
+            return self._first(posterior, telling)
         return self._next(posterior, spoken, telling)
 
     def _beyond(self, telling: str) -> str | None:
@@ -187,9 +187,11 @@ class LanguageIdentifier:
             return None
         return code
 
-    def _first(self, posterior: Mapping[str, float]) -> Identified:
+    def _first(self, posterior: Mapping[str, float], telling: str) -> Identified:
         code, *others = self._order(posterior)
-        return self._ranked(code, posterior, alternative=others[0] if others and posterior[code] < SURE else None)
+        # One word may be somebody's name, and nobody is asked for the language of a name.
+        is_unsure = posterior[code] < SURE and len(telling.split()) > 1
+        return self._ranked(code, posterior, alternative=others[0] if others and is_unsure else None)
 
     def _next(self, posterior: Mapping[str, float], spoken: str, telling: str) -> Identified:
         code = self._order(posterior)[0]

@@ -17,6 +17,7 @@ from nlu.urgency import Level, Urgency
 # What the rules of the conversation are told where the decision is not simply the likeliest topic.
 DESKS_TOPIC = "registration.rni_desks"
 LONGEST_PLACE_WORDS = 5  # "2511 BT Den Haag", "I live near Venlo": what answers "where are you?"
+SURE_OF_ANOTHER = 0.8  # "and how do I get a DigiD?" is about DigiD
 INTENT_OF = {Decision.CLARIFY: "clarify", Decision.FALLBACK: "nlu_fallback"}
 
 
@@ -40,12 +41,16 @@ class AnswerDecision(UntrainedComponent):
         ranking = [Guess(entry["name"], entry["confidence"]) for entry in message.get("intent_ranking")]
         found = message.get("urgency")
         urgency = Urgency(found["label"], Level(found["level"]), tuple(found["also"])) if found else None
-        decision = decide(ranking, urgency)
+        # What has no word in it ("?", "12") tells no topic, whatever its characters remind the model of.
+        decision = decide(ranking if any(map(str.isalpha, text)) else [], urgency)
         command = self._commands.intent(text)
         if decision is Decision.URGENT and urgency is not None:
             intent = {"name": urgency.label, "confidence": 1.0}
         elif command is not None:
             decision, intent = Decision.ANSWER, {"name": command, "confidence": 1.0}
+        elif self._is_follow_up(message, text, decision, ranking[0]):
+            decision, intent = Decision.ANSWER, {"name": "follow_up", "confidence": 1.0}
+            message.set("asked_for", {"kind": self._commands.asks_for(text, _language(message))}, add_to_output=True)
         elif self._is_not_served(message):
             decision, intent = Decision.FALLBACK, {"name": "language_not_yet", "confidence": 1.0}
         elif _asks_for_desk(message, text, decision, ranking[0].label):
@@ -59,6 +64,14 @@ class AnswerDecision(UntrainedComponent):
         message.set("decision", str(decision), add_to_output=True)
         message.set(INTENT, intent, add_to_output=True)
 
+    def _is_follow_up(self, message: Message, text: str, decision: Decision, likeliest: Guess) -> bool:
+        """Whether a message goes on about the topic that was answered last: "and if I am 19?", "how much?"."""
+        if not (message.get(METADATA) or {}).get("topic") or not any(map(str.isalpha, text)):
+            return False
+        if self._commands.goes_on(text, _language(message)):
+            return likeliest.confidence < SURE_OF_ANOTHER
+        return decision is not Decision.ANSWER and self._commands.asks_for(text, _language(message)) is not None
+
     def _is_not_served(self, message: Message) -> bool:
         found = message.get("language") or {}
         return found.get("code") in self._emergency_only or found.get("beyond") is not None
@@ -68,6 +81,10 @@ class AnswerDecision(UntrainedComponent):
         if code is not None:
             named = {"entity": "language", "value": code, "start": 0, "end": len(text), "confidence": 1.0}
             message.set(ENTITIES, [*(message.get(ENTITIES) or []), named], add_to_output=True)
+
+
+def _language(message: Message) -> str:
+    return str((message.get("language") or {}).get("code"))
 
 
 def _asks_for_desk(message: Message, text: str, decision: Decision, likeliest: str) -> bool:

@@ -10,8 +10,8 @@ from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from knowledge.files import load as load_content
-from nlu.components.tokens import ANY_LANGUAGE, pipeline
 from nlu.components.untrained import UntrainedComponent
+from nlu.documents import ANY_LANGUAGE, pipeline
 from nlu.entities import Gazetteers, figures
 
 

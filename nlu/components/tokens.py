@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-import spacy
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
 from rasa.shared.nlu.constants import METADATA
 from rasa.shared.nlu.training_data.message import Message
-from spacy.language import Language
 
-ANY_LANGUAGE = "xx"  # spaCy's own code for rules that suit no language in particular
-
-
-@cache
-def pipeline(language: str) -> Language:
-    """The blank pipeline of a language, made once a process."""
-    return spacy.blank(language)
+from nlu.documents import ANY_LANGUAGE, document, pipeline
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_TOKENIZER, is_trainable=False)
@@ -33,5 +24,6 @@ class BlankSpacyTokenizer(Tokenizer):
     def tokenize(self, message: Message, attribute: str) -> list[Token]:
         """The tokens of one attribute; the language is the one found before, or the example's own."""
         found = message.get("language") or message.get(METADATA) or {}
-        doc = pipeline(found.get("code") or found.get("language") or ANY_LANGUAGE)(str(message.get(attribute)))
+        nlp = pipeline(found.get("code") or found.get("language") or ANY_LANGUAGE)
+        doc = document(nlp, str(message.get(attribute)))
         return [Token(token.text, token.idx) for token in doc if not token.is_space]

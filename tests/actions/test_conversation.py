@@ -195,3 +195,108 @@ def test_every_service_message_has_its_reply(talk: Talk) -> None:
     assert say("is this anonymous?").buttons
     assert say("i want to talk to a real person").contacts
     assert say("what is the weather tomorrow in spain").topic is None
+
+
+@pytest.mark.parametrize(
+    ("question", "follow_up", "topic", "figure"),
+    [
+        ("how high is the minimum wage per hour?", "and if I am 19?", "work.minimum_wage", "19"),
+        ("ile wynosi płaca minimalna za godzinę?", "a jeśli mam 19 lat?", "work.minimum_wage", "19"),
+        ("landlord does not give my deposit back", "how long?", "housing.deposit", ""),
+        ("mijn huisbaas geeft de borg niet terug", "en hoeveel?", "housing.deposit", ""),
+    ],
+)
+def test_a_question_that_goes_on_stays_with_the_topic(
+    talk: Talk, question: str, follow_up: str, topic: str, figure: str
+) -> None:
+    talk.say(question)
+    reply = talk.say(follow_up)
+    assert reply.topic == topic
+    assert figure in reply.text.splitlines()[0]
+
+
+def test_a_question_about_something_else_does_not(talk: Talk) -> None:
+    talk.say("how high is the minimum wage per hour?")
+    assert talk.say("and how do i get a digid").topic == "digid.apply"
+
+
+def test_a_number_picks_the_button_that_was_offered(talk: Talk) -> None:
+    menu = talk.press("/menu")
+    assert talk.say("2").text == talk.press(payloads(menu)[1]).text
+    nothing_offered = Talk(talk._assistant)
+    assert nothing_offered.say("1").topic is None
+
+
+@pytest.mark.parametrize("text", ["0", "1", "?", "12345", "...", "👍"])
+def test_what_has_no_word_gets_no_topic(talk: Talk, text: str) -> None:
+    assert talk.say(text).topic is None
+
+
+@pytest.mark.parametrize("between", ["thank you", "hello", "tell me more", "in dutch please", "how do i get a digid"])
+def test_a_stale_yes_deletes_nothing(talk: Talk, between: str) -> None:
+    talk.say("delete my data")
+    talk.say(between)
+    assert talk.say("yes").effect is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ["/nonexistent", "/restart", "/session_start", "/back", "/work.gone", "/clarify", '/area{"area":', "/area{}"],
+)
+def test_a_button_that_is_not_there_gets_one_friendly_answer(talk: Talk, payload: str, content: Content) -> None:
+    reply = talk.press(payload)
+    assert any(button.startswith("/area") for button in payloads(reply))
+
+
+@pytest.mark.parametrize("text", ["/\t/restart", "\u2003/restart", "/ /work.contract", "\ufeff/menu", "//area"])
+def test_no_typed_text_runs_as_an_intent(talk: Talk, text: str) -> None:
+    assert talk.say(text).text
+    assert talk.slots["topic"] != "work.contract"
+
+
+def test_who_is_not_understood_twice_is_not_asked_for_a_place_again(talk: Talk) -> None:
+    talk.press("/registration.rni_desks")
+    for _ in range(3):
+        reply = talk.say("xyzzyq")
+    assert not reply.asks_location
+
+
+@pytest.mark.parametrize("text", ["Kowalski", "Jan Kowalski", "Eindhoven"])
+def test_a_bare_name_is_not_asked_for_its_language(talk: Talk, text: str) -> None:
+    assert talk.say(text).notice is None
+
+
+def test_a_language_for_emergencies_only_is_told_so_in_it_and_can_reach_help(talk: Talk, content: Content) -> None:
+    for language, entry in content.emergency.items():
+        person = Talk(talk._assistant)
+        reply = person.say(next(text for text in entry_everyday(content, language) if len(text.split()) > 5))
+        assert reply.language == language, (language, reply.language)
+        assert entry.phrases["language.not_yet"] in reply.text
+        assert "112" in reply.warnings[0]
+        help_now = person.press("/urgent.medical")
+        assert (help_now.language, help_now.is_urgent) == (language, True)
+        assert person.press('/language{"language":"nl"}').language == "nl"
+        assert person.press("/menu").language == "nl"
+
+
+def entry_everyday(content: Content, language: str) -> tuple[str, ...]:
+    return content.urgency[language].everyday
+
+
+def test_a_language_that_nobody_here_has_words_for_is_not_taken_for_another(talk: Talk) -> None:
+    reply = talk.say("Min chef har ikke betalt min løn i to måneder, hvad kan jeg gøre nu")
+    assert "112" in reply.warnings[0]
+    assert '/language{"language":"nl"}' in payloads(reply)
+
+
+def test_two_kinds_at_once_show_both_numbers(talk: Talk) -> None:
+    reply = talk.say("my husband hits me and I want to kill myself")
+    assert reply.topic == "urgent.suicide"
+    assert {"113", "0800 2000"} <= {contact.phone for contact in reply.contacts}
+
+
+def test_the_possible_line_names_the_number_of_its_kind(talk: Talk, content: Content) -> None:
+    from actions.emergency import number_of
+
+    assert number_of(content, "urgent.suicide") == "113"
+    assert number_of(content, "urgent.danger") == "112"

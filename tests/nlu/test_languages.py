@@ -107,7 +107,7 @@ def test_dutch_words_of_the_domain_leave_the_message_its_language(identifier: La
 
 
 def test_who_is_unsure_offers_the_second_likeliest(identifier: LanguageIdentifier) -> None:
-    unsure: Identified = identifier.identify("is")
+    unsure: Identified = identifier.identify("water is")
     assert unsure.alternative is not None
     assert unsure.alternative != unsure.code
     assert identifier.identify("Ik heb mijn loon niet gekregen, wat nu?").alternative is None
