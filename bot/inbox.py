@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from bot.models import Conversation, InboxMessage
-from knowledge.database import insert_unless_there
+from knowledge.database import insert_unless_there, table_of
 
 CLAIM = timedelta(seconds=30)
 CANDIDATES = 8  # rows to read for each conversation that is wanted: somebody may have sent several messages
@@ -78,11 +78,7 @@ class Found:
 
 def find_conversation(session: Session, channel: str, hashed: str) -> Found | None:
     """The conversation with an address; None where there is none."""
-    row = session.execute(
-        select(Conversation.id, Conversation.language).where(
-            Conversation.channel == channel, Conversation.address_hash == hashed
-        )
-    ).one_or_none()
+    row = session.connection().execute(_FIND, {"channel": channel, "hashed": hashed}).one_or_none()
     return Found(row.id, row.language) if row else None
 
 
@@ -120,8 +116,8 @@ def accept(
         attempts=0,
     )
     if inbox_id is not None:
-        changes: dict[str, Any] = {"last_message_at": now} | ({"hint": message.hint} if message.hint else {})
-        session.execute(update(Conversation).where(Conversation.id == conversation_id).values(**changes))
+        changes = {"conversation": conversation_id, "now": now, "new_hint": message.hint}
+        session.connection().execute(_WROTE, changes)
     return inbox_id
 
 
@@ -139,7 +135,8 @@ def claim(session: Session, worker: str, *, now: datetime, limit: int = 1) -> li
     Of each conversation one message is given out, and none of a conversation that somebody has claimed: so each person is
     answered in order and by one worker.
     """
-    rows = session.execute(_waiting(now).limit(CANDIDATES * limit)).all()
+    connection = session.connection()
+    rows = connection.execute(_WAITING, {"now": now, "most": CANDIDATES * limit}).all()
     first: dict[str, Any] = {}
     for row in rows:
         if len(first) < limit:
@@ -147,27 +144,17 @@ def claim(session: Session, worker: str, *, now: datetime, limit: int = 1) -> li
     if not first:
         return []
     # The same condition again in the update: of two workers that read the same row one changes it.
-    claimed = session.execute(
-        update(Conversation)
-        .where(Conversation.id.in_(first), _is_free(now))
-        .values(claimed_by=worker, claimed_until=now + CLAIM)
-        .returning(Conversation.id)
-        .execution_options(synchronize_session=False)
-    ).scalars()
-    mine = set(claimed)
+    claim = {"worker": worker, "now": now, "until": now + CLAIM, "conversations": list(first)}
+    mine = set(connection.execute(_CLAIM, claim).scalars())
     turns = [_turn(row, row.attempts + 1) for row in first.values() if row.conversation_id in mine]
-    session.execute(
-        update(InboxMessage)
-        .where(InboxMessage.id.in_([turn.inbox_id for turn in turns]))
-        .values(attempts=InboxMessage.attempts + 1)
-        .execution_options(synchronize_session=False)
-    )
+    connection.execute(_TRIED, {"messages": [turn.inbox_id for turn in turns]})
     return turns
 
 
 def not_looked_at(session: Session, *, now: datetime, limit: int) -> list[Turn]:
     """Messages that nobody has judged yet while there is no model: each comes once, however many wait before it."""
-    rows = session.execute(_waiting(now).where(InboxMessage.looked_at.is_(None)).limit(limit)).all()
+    statement = _WAITING.where(InboxMessage.looked_at.is_(None))
+    rows = session.connection().execute(statement, {"now": now, "most": limit}).all()
     turns = [_turn(row, row.attempts) for row in rows]
     session.execute(
         update(InboxMessage)
@@ -192,29 +179,6 @@ def release_all(session: Session) -> None:
     session.execute(update(Conversation).values(claimed_by=None, claimed_until=None))
 
 
-def _waiting(now: datetime) -> Select[Any]:
-    message, conversation = InboxMessage, Conversation
-    return (
-        select(
-            message.id,
-            message.conversation_id,
-            message.kind,
-            message.body,
-            message.attempts,
-            conversation.language,
-            conversation.hint,
-            conversation.slots,
-        )
-        .join(conversation, conversation.id == message.conversation_id)
-        .where(message.handled_at.is_(None), _is_free(now))
-        .order_by(message.is_urgent.desc(), message.id)
-    )
-
-
-def _is_free(now: datetime) -> Any:
-    return or_(Conversation.claimed_until.is_(None), Conversation.claimed_until < now)
-
-
 def _turn(row: Any, attempts: int) -> Turn:
     return Turn(
         inbox_id=row.id,
@@ -226,3 +190,43 @@ def _turn(row: Any, attempts: int) -> Turn:
         slots=dict(row.slots),
         attempts=attempts,
     )
+
+
+# The statements of every message, made once: putting one together takes longer than SQLite takes to run it.
+_message, _conversation = table_of(InboxMessage).c, table_of(Conversation).c
+_IS_FREE = or_(_conversation.claimed_until.is_(None), _conversation.claimed_until < bindparam("now"))
+_FIND = select(_conversation.id, _conversation.language).where(
+    _conversation.channel == bindparam("channel"), _conversation.address_hash == bindparam("hashed")
+)
+_WROTE = (
+    update(table_of(Conversation))
+    .where(_conversation.id == bindparam("conversation"))
+    .values(last_message_at=bindparam("now"), hint=func.coalesce(bindparam("new_hint"), _conversation.hint))
+)
+_WAITING = (
+    select(
+        _message.id,
+        _message.conversation_id,
+        _message.kind,
+        _message.body,
+        _message.attempts,
+        _conversation.language,
+        _conversation.hint,
+        _conversation.slots,
+    )
+    .join(table_of(Conversation), _conversation.id == _message.conversation_id)
+    .where(_message.handled_at.is_(None), _IS_FREE)
+    .order_by(_message.is_urgent.desc(), _message.id)
+    .limit(bindparam("most"))
+)
+_CLAIM = (
+    update(table_of(Conversation))
+    .where(_conversation.id.in_(bindparam("conversations", expanding=True)), _IS_FREE)
+    .values(claimed_by=bindparam("worker"), claimed_until=bindparam("until"))
+    .returning(_conversation.id)
+)
+_TRIED = (
+    update(table_of(InboxMessage))
+    .where(_message.id.in_(bindparam("messages", expanding=True)))
+    .values(attempts=_message.attempts + 1)
+)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from actions.reply import Reply
 from bot.bidi import isolated
 from bot.models import Conversation, InboxMessage, OutboxMessage
+from knowledge.database import table_of
 
 INTERIM = "interim"  # the part of a word that is said before the answer, at most once a message
 
@@ -49,11 +50,8 @@ def store_answer(
     conversation_id = _mark_handled(session, inbox_id, now)
     for number, reply in enumerate(replies):
         _add(session, inbox_id, conversation_id, str(number), reply, now=now)
-    session.execute(
-        update(Conversation)
-        .where(Conversation.id == conversation_id)
-        .values(slots=dict(slots), language=language, claimed_by=None, claimed_until=None)
-    )
+    state = {"conversation": conversation_id, "new_slots": dict(slots), "spoken": language}
+    session.connection().execute(_TURN_IS_OVER, state)
 
 
 def store_help(session: Session, inbox_id: int, reply: Reply, *, now: datetime) -> int:
@@ -117,28 +115,34 @@ def mark_delivered(session: Session, read_up_to: Mapping[str, int], *, now: date
 
 
 def _mark_handled(session: Session, inbox_id: int, now: datetime) -> str:
-    conversation_id = session.execute(
-        update(InboxMessage)
-        .where(InboxMessage.id == inbox_id, InboxMessage.handled_at.is_(None))
-        .values(handled_at=now)
-        .returning(InboxMessage.conversation_id)
-        .execution_options(synchronize_session=False)
-    ).scalar_one_or_none()
-    if conversation_id is None:
+    found = session.connection().execute(_HANDLED, {"message": inbox_id, "now": now}).scalar_one_or_none()
+    if found is None:
         raise AlreadyHandledError(f"message {inbox_id} was handled already")
-    return conversation_id
+    return str(found)
 
 
 def _add(session: Session, inbox_id: int, conversation_id: str, part: str, reply: Reply, *, now: datetime) -> int:
-    statement = (
-        insert(OutboxMessage)
-        .values(
-            conversation_id=conversation_id,
-            answers=inbox_id,
-            part=part,
-            reply=isolated(reply).model_dump(mode="json"),
-            created_at=now,
-        )
-        .returning(OutboxMessage.id)
-    )
-    return session.execute(statement).scalar_one()
+    row = {
+        "conversation_id": conversation_id,
+        "answers": inbox_id,
+        "part": part,
+        "reply": isolated(reply).model_dump(mode="json"),
+        "created_at": now,
+    }
+    return int(session.connection().execute(_INSERT, row).scalar_one())
+
+
+# The statements of every answer, made once.
+_message, _conversation = table_of(InboxMessage).c, table_of(Conversation).c
+_HANDLED = (
+    update(table_of(InboxMessage))
+    .where(_message.id == bindparam("message"), _message.handled_at.is_(None))
+    .values(handled_at=bindparam("now"))
+    .returning(_message.conversation_id)
+)
+_INSERT = insert(table_of(OutboxMessage)).returning(table_of(OutboxMessage).c.id)
+_TURN_IS_OVER = (
+    update(table_of(Conversation))
+    .where(_conversation.id == bindparam("conversation"))
+    .values(slots=bindparam("new_slots"), language=bindparam("spoken"), claimed_by=None, claimed_until=None)
+)

@@ -2,7 +2,8 @@
 
 SQLite lets one connection write at a time. Threads that queue for its lock wait in steps of up to a tenth of a second and each
 pays for its own flush to disk; one thread that takes what has gathered pays once for all. PostgreSQL gains as much by fewer
-round trips. Each job stands in a savepoint of its own, so one that fails takes nobody else's change with it.
+round trips. Where a job fails, those of its transaction are run again one by one, so it takes nobody else's change with it: a job
+does nothing but read and write its session.
 """
 
 from __future__ import annotations
@@ -96,39 +97,27 @@ class Writer:
         return batch, False
 
     def _commit(self, batch: list[_Job]) -> None:
-        done: list[tuple[Future[Any], Any, Exception | None]] = []
+        """Run the jobs in one transaction; where one of them fails, each in one of its own."""
         try:
-            if not batch:
-                return
-            self._before()
-            with self._sessions.begin() as session:
-                for job, future in batch:
-                    done.append((future, *self._one(session, job, alone=len(batch) == 1)))
-        except SQLAlchemyError as failure:
+            if batch:
+                self._before()
+                with self._sessions.begin() as session:
+                    results = [job(session) for job, _ in batch]
+        except Exception as failure:  # the database's, or one job's own
+            self._failed(batch, failure)
+        else:
+            self.is_healthy = True
+            for (_, future), result in zip(batch, results if batch else (), strict=True):
+                future.set_result(result)
+
+    def _failed(self, batch: list[_Job], failure: Exception) -> None:
+        if len(batch) > 1:
+            for entry in batch:
+                self._commit([entry])
+            return
+        if isinstance(failure, SQLAlchemyError):
             if self.is_healthy:
                 log.warning("database_failed", error=type(failure).__name__)
             self.is_healthy = False
-            for _, future in batch:
-                future.set_exception(failure)
-            return
-        except Exception as failure:  # the one job's own, which rolled the transaction back
-            for _, future in batch:
-                future.set_exception(failure)
-            return
-        self.is_healthy = True
-        for future, result, error in done:
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
-
-    @staticmethod
-    def _one(session: Session, job: Callable[[Session], Any], *, alone: bool) -> tuple[Any, Exception | None]:
-        if alone:
-            return job(session), None
-        try:
-            with session.begin_nested():
-                return job(session), None
-        except Exception as error:
-            # The savepoint took the job back. Where the whole database is gone the commit will say so.
-            return None, error
+        for _, future in batch:
+            future.set_exception(failure)

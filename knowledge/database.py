@@ -7,9 +7,10 @@ process writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Engine,
     MetaData,
     Result,
+    Table,
     TypeDecorator,
     create_engine,
     event,
@@ -92,6 +94,11 @@ def reading(sessions: sessionmaker[Session]) -> Iterator[Session]:
         yield session
 
 
+def table_of(model: type[Base]) -> Table:
+    """The table of a model, for statements that are made once and run without the ORM."""
+    return cast(Table, model.__table__)
+
+
 def changed(result: Result[Any]) -> int:
     """How many rows an UPDATE or DELETE touched."""
     return cast(CursorResult[Any], result).rowcount
@@ -100,8 +107,13 @@ def changed(result: Result[Any]) -> int:
 def insert_unless_there(session: Session, table: type[Base], **values: Any) -> int | None:
     """Insert a row with an `id`; returns the id, or None where one with the same unique values stands there already."""
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    statement = insert(table).values(**values).on_conflict_do_nothing().returning(table.id)  # type: ignore[attr-defined]
-    return session.execute(statement).scalar_one_or_none()
+    statement = _insert_statement(insert, table)
+    return session.connection().execute(statement, values).scalar_one_or_none()
+
+
+@cache
+def _insert_statement(insert: Callable[[Any], Any], table: type[Base]) -> Any:
+    return insert(table.__table__).on_conflict_do_nothing().returning(table.__table__.c.id)
 
 
 def empty_the_log(engine: Engine) -> None:

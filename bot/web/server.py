@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import uvicorn
@@ -11,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 REQUEST_SECONDS = 10.0  # from opening a connection to the end of the first request's headers
 MOST_CONNECTIONS = 2000
+SWITCH_SECONDS = 0.002
 LARGEST_HEADERS = 32 * 1024  # bytes
 
 
@@ -50,6 +52,8 @@ class ImpatientProtocol(HttpToolsProtocol):
 
 def run(app: FastAPI, *, host: str, port: int) -> None:
     """Serve until told to stop."""
+    # A thread that computes an answer keeps the others waiting for this long: the default of 5 ms is most of an answer.
+    sys.setswitchinterval(SWITCH_SECONDS)
     # No WebSockets: the chat uses server-sent events, and Rasa keeps a release of `websockets` that uvicorn can't import.
     uvicorn.run(
         app,
