@@ -3,15 +3,19 @@
 PYTHON := .venv/bin/python
 export TF_CPP_MIN_LOG_LEVEL = 3
 export PYTHONWARNINGS = ignore
+export RASA_TELEMETRY_ENABLED = false
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: .venv/installed ## The locked environment in .venv
 
-.venv/installed: requirements.lock scripts/install.sh
+.venv/installed: requirements.lock scripts/install.sh pyproject.toml
 	@scripts/install.sh
 	@touch $@
+
+train: install ## The model, where content or examples changed
+	@$(PYTHON) -m bot train
 
 run: install ## Content, model and service on http://127.0.0.1:8000
 	@$(PYTHON) -m bot train
@@ -30,4 +34,4 @@ lock: ## Resolve the dependencies anew
 bench: install ## Speed and memory of the running service
 	@$(PYTHON) scripts/benchmark.py
 
-.PHONY: help install run test check lock bench
+.PHONY: help install train run test check lock bench

@@ -97,7 +97,10 @@ def train(
     from bot.training import train_model
 
     settings = _settings()
-    path, is_new = train_model(settings.models_folder, force=force, say=screen.print)
+    _quiet()
+    with screen.status("Looking what a model would be made from…") as status:
+        say = status.update if screen.is_terminal else screen.print
+        path, is_new = train_model(settings.models_folder, force=force, say=say)
     screen.print(f"{'Trained' if is_new else 'Nothing to train, up to date'}: {path}")
 
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
+import re
 from collections.abc import Callable
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 # What a model depends on; Rasa's own cache would miss files that components read themselves.
@@ -47,17 +53,48 @@ def train_model(models: Path, *, force: bool, say: Callable[[str], None]) -> tup
     if path.exists() and not force:
         path.touch()  # the newest model is the one that is served
         return path, False
-    say("Training the model; this takes one to two minutes…")
-    from rasa.model_training import train
-
-    result = train(
-        domain=str(ROOT / "domain.yml"),
-        config=str(ROOT / "config.yml"),
-        training_files=[str(ROOT / "data")],
-        output=str(models),
-        fixed_model_name=name,
-        force_training=force,
-    )
+    result = _train(models, name, force=force, say=say)
     if result.model is None:
         raise RuntimeError(f"Rasa trained no model (code {result.code})")
     return Path(result.model), True
+
+
+def _train(models: Path, name: str, *, force: bool, say: Callable[[str], None]) -> Any:
+    say("Training the model: reading Rasa and the examples…")
+    os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from rasa.model_training import train
+
+    steps = _Steps(say)
+    hooks = logging.getLogger("rasa.engine.training.hooks")
+    hooks.addHandler(steps)
+    hooks.setLevel(logging.INFO)
+    hooks.propagate = False
+    try:
+        # Rasa draws bars of its own on standard error, thousands of lines where that is a file.
+        with redirect_stderr(StringIO()):
+            return train(
+                domain=str(ROOT / "domain.yml"),
+                config=str(ROOT / "config.yml"),
+                training_files=[str(ROOT / "data")],
+                output=str(models),
+                fixed_model_name=name,
+                force_training=force,
+            )
+    finally:
+        hooks.removeHandler(steps)
+        hooks.propagate = True
+
+
+class _Steps(logging.Handler):
+    """Says which part of the model Rasa begins to train or takes from its cache."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell one step."""
+        step = re.search(r"(Starting to train|Restored) component '(\w+)'", record.getMessage())
+        if step:
+            self._say(f"Training the model: {step[2]}{'' if step[1].startswith('Start') else ' (as before)'}…")

@@ -26,3 +26,5 @@ echo "Installing the locked environment (about 220 packages; a few minutes the f
 export MULTIDICT_NO_EXTENSIONS=1
 # Compiled at once: otherwise every start reads Rasa and TensorFlow as source, which takes three times as long.
 "$UV" pip sync --require-hashes --compile-bytecode requirements.lock
+# The project itself, so that its command is there: .venv/bin/wegwijs.
+"$UV" pip install -q --no-deps --no-build-isolation --no-index -e .
