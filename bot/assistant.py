@@ -24,6 +24,7 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa_sdk.executor import ActionExecutor
+from threadpoolctl import threadpool_limits
 
 from actions.reply import Button, Reply
 from bot.assistant_port import Outcome
@@ -78,6 +79,9 @@ class Assistant:
         """
         if not model.is_file():
             raise NoModelError(f"no model at {model}: run 'wegwijs train'")
+        # A message is a few thousand multiplications: spreading them over cores costs more than it saves, and the web server
+        # needs the other core.
+        threadpool_limits(1)
         store = _TurnTrackerStore(Domain.empty())
         agent = Agent.load(model, action_endpoint=_ActionsHere(), tracker_store=store)
         if agent.processor is None:
