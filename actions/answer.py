@@ -6,11 +6,14 @@ from typing import Any
 
 from actions.contacts import contact_card
 from actions.context import Context, ReplyAction
-from actions.emergency import CONTACTS_SHOWN, help_for, number_of
+from actions.emergency import help_for, number_of
 from actions.measures import POLICY_TOPIC, sections
 from actions.reply import Button, ListKind, Reply, Section, SourceNote
 from knowledge import answers
-from knowledge.answers import Answer
+from knowledge.answers import Answer, Contact
+
+STEPS_SHOWN = 3
+RELATED_SHOWN = 2
 
 
 class ActionAnswer(ReplyAction):
@@ -58,13 +61,15 @@ class ActionUrgent(ReplyAction):
 
 
 def render(context: Context, answer: Answer) -> Reply:
-    """A topic's answer as a reply: the first screen; the rest comes with "tell me more"."""
+    """A topic's answer as a reply that fits a phone: the short answer, the first steps, one contact; the rest by button."""
     phrases = context.phrases
-    more = answer.details or answer.exceptions
-    buttons = [context.button("more")] if more else []
+    buttons = [context.button("steps")] if len(answer.steps) > STEPS_SHOWN else []
+    if answer.details or answer.exceptions:
+        buttons.append(context.button("more"))
+    buttons.append(context.button("who_helps"))
     if answer.measures and answer.topic != POLICY_TOPIC:
         buttons.append(context.button("measures"))
-    buttons += [Button(label=choice.label, payload=f"/{choice.topic}") for choice in answer.related]
+    buttons += [Button(label=choice.label, payload=f"/{choice.topic}") for choice in answer.related[:RELATED_SHOWN]]
     buttons.append(context.button("human"))
     return Reply(
         language=context.language,
@@ -72,16 +77,21 @@ def render(context: Context, answer: Answer) -> Reply:
         title=answer.title,
         text=answer.short,
         warnings=answer.warnings,
-        sections=(Section(heading=phrases["label.steps"], kind=ListKind.STEPS, items=answer.steps),),
-        contacts_heading=phrases["label.who_helps"],
-        contacts=tuple(
-            contact_card(context.content, contact, context.language) for contact in answer.contacts[:CONTACTS_SHOWN]
-        ),
+        sections=(Section(heading=phrases["label.steps"], kind=ListKind.STEPS, items=answer.steps[:STEPS_SHOWN]),),
+        contacts=tuple(contact_card(context.content, one, context.language) for one in _who_answers_now(answer)),
         sources_heading=phrases["label.sources"],
         sources=sources(context, answer),
         note=phrases[f"review.{answer.review}"],
         buttons=tuple(buttons),
     )
+
+
+def _who_answers_now(answer: Answer) -> tuple[Contact, ...]:
+    """The one contact to show first: that answers the telephone now, else that has one, else the first."""
+    by_phone = [contact for contact in answer.contacts if contact.phone]
+    open_now = [contact for contact in by_phone if contact.is_open]
+    not_closed = [contact for contact in by_phone if contact.is_open is not False]
+    return tuple((open_now or not_closed or by_phone or answer.contacts)[:1])
 
 
 def with_urgent_offer(context: Context, reply: Reply, kind: str) -> Reply:

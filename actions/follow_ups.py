@@ -44,6 +44,24 @@ class ActionFollowUp(FollowUp):
         return reply.model_copy(update={"text": f"**{sentence}**\n\n{answer.short}"})
 
 
+class ActionSteps(FollowUp):
+    """All the steps, not only the first three."""
+
+    action_name = "action_steps"
+
+    def part(self, context: Context, answer: Answer) -> Reply:
+        """The whole list, with what comes after it."""
+        section = Section(heading=context.phrases["label.steps"], kind=ListKind.STEPS, items=answer.steps)
+        return Reply(
+            language=context.language,
+            topic=answer.topic,
+            title=answer.title,
+            text="",
+            sections=(section,),
+            buttons=(context.button("more"), context.button("who_helps"), context.button("menu")),
+        )
+
+
 class ActionMore(FollowUp):
     """Details and exceptions."""
 

@@ -53,6 +53,29 @@ class ActionGone(ReplyAction):
         return menu(context, text=context.phrases["menu.gone"]), {"asked": None}
 
 
+class ActionCannotRead(ReplyAction):
+    """A voice message, a picture, a file: an honest word and what to do instead."""
+
+    action_name = "action_cannot_read"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """Text, buttons or a person; the number first for who can't write now."""
+        line = context.phrases["urgent.possible"].format(phone=number_of(context.content, None))
+        buttons = (context.button("menu"), context.button("human"))
+        reply = Reply(language=context.language, text=context.phrases["cannot_read"], warnings=(line,), buttons=buttons)
+        return reply, {"asked": None}
+
+
+class ActionGroup(ReplyAction):
+    """Added to a group: one polite sentence, in private is better."""
+
+    action_name = "action_group"
+
+    def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
+        """The sentence alone: buttons would be pressed by everybody."""
+        return Reply(language=context.language, text=context.phrases["group"]), {"asked": None}
+
+
 class ActionArea(ReplyAction):
     """The topics of one area as buttons."""
 

@@ -126,6 +126,68 @@ def evaluate(
     screen.print(f"Report: {out / 'report.html'}")
 
 
+@app.command()
+def channels() -> None:
+    """Show each channel: on or off and why, last message in and out, replies that wait and that are dead."""
+    from bot.channels.registry import states
+    from bot.overview import traffic
+    from knowledge.database import reading
+
+    service = _open(_settings())
+    table = Table("channel", "on", "why", "last in", "last out", "waiting", "dead")
+    with reading(service.sessions) as session:
+        for state in states(service.settings):
+            found = traffic(session, state.name)
+            moments = (f"{at:%Y-%m-%d %H:%M}" if at else "–" for at in (found.last_in, found.last_out))
+            table.add_row(
+                state.name, "yes" if state.is_on else "no", state.why, *moments, str(found.waiting), str(found.dead)
+            )
+    screen.print(table)
+
+
+@app.command()
+def outbox() -> None:
+    """Show the replies that wait for a messenger, and those that will never reach it, with the reason."""
+    from bot.overview import stuck
+    from knowledge.database import reading
+
+    service = _open(_settings())
+    table = Table("id", "channel", "conversation", "since", "tries", "next try", "dead because")
+    with reading(service.sessions) as session:
+        for one in stuck(session):
+            when = f"{one.next_try_at:%H:%M:%S}" if one.next_try_at else "now"
+            table.add_row(
+                str(one.id),
+                one.channel,
+                one.conversation[:8],
+                f"{one.created_at:%Y-%m-%d %H:%M}",
+                str(one.attempts),
+                "–" if one.failure else when,
+                one.failure or "",
+            )
+    screen.print(table)
+
+
+@app.command()
+def qr(
+    bot: Annotated[str, typer.Argument(help="Name of the Telegram bot, without @.")],
+    to: Annotated[str, typer.Argument(help="A topic (housing.deposit) or a language (pl) that the chat begins with.")],
+    out: Annotated[Path, typer.Option(help="File to write: .svg or .png.")] = Path("wegwijs-qr.svg"),
+) -> None:
+    """Make a QR code for a poster that opens the Telegram chat at a topic or in a language."""
+    import segno
+
+    content = _content()
+    if to not in content.topics and to not in content.languages:
+        _fail(f"{to!r} is no topic and no language", EXIT_FAULTS)
+    if out.suffix not in (".svg", ".png"):
+        _fail(f"{out}: the file ends in .svg or .png", EXIT_FAULTS)
+    # Telegram takes letters, digits, _ and - only.
+    address = f"https://t.me/{bot}?start={to.replace('.', '-')}"
+    segno.make(address, error="m").save(str(out), scale=12, border=4)
+    screen.print(f"{out}: {address}", highlight=False)
+
+
 @kb.command()
 def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,

@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 
 from actions.contacts import contact_card
-from actions.emergency import help_for
+from actions.emergency import help_for, number_of
 from actions.reply import Reply
 from knowledge import answers
 from knowledge.files import Content
@@ -65,6 +65,12 @@ class FrozenPath:
             for name in HELPERS
         )
         return reply.model_copy(update={"contacts": cards})
+
+    def closed(self, *, hint: str | None, url: str) -> Reply:
+        """The fixed word of a channel that is closed for the moment, with the number for danger and the way that is open."""
+        spoken = hint if hint in self._content.phrases else DEFAULT_LANGUAGE
+        sentence = self._content.phrases[str(spoken)].phrases["channel.closed"]
+        return Reply(language=str(spoken), text=sentence.format(phone=number_of(self._content, None), url=url))
 
     def _language_of(self, text: str, found: Urgency, language: str | None, hint: str | None) -> str:
         # The phrase that fired says what language it is; only where it is said alike in several does the rest count.

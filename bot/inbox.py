@@ -82,9 +82,24 @@ def find_conversation(session: Session, channel: str, hashed: str) -> Found | No
     return Found(row.id, row.language) if row else None
 
 
-def conversation_of(session: Session, channel: str, hashed: str, *, now: datetime) -> Found:
-    """The conversation with an address; a new one where there is none."""
-    values = {"channel": channel, "address_hash": hashed, "slots": {}, "created_at": now, "last_message_at": now}
+def conversation_of(session: Session, channel: str, hashed: str, *, now: datetime, address: str | None = None) -> Found:
+    """The conversation with an address; a new one where there is none.
+
+    Args:
+        address: the encrypted address, for channels that send.
+
+    """
+    known = find_conversation(session, channel, hashed)
+    if known is not None:
+        return known
+    values: dict[str, Any] = {
+        "channel": channel,
+        "address_hash": hashed,
+        "slots": {},
+        "created_at": now,
+        "last_message_at": now,
+    }
+    values["address"] = address
     insert_unless_there(session, Conversation, id=secrets.token_hex(16), **values)
     found = find_conversation(session, channel, hashed)
     if found is None:

@@ -20,6 +20,8 @@ class Conversation(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     channel: Mapped[str] = mapped_column(String(16))
     address_hash: Mapped[str] = mapped_column(String(64))
+    # Encrypted (`bot.addresses`); only messengers have one, the page is read by whoever holds its token.
+    address: Mapped[str | None]
     language: Mapped[str | None] = mapped_column(String(8))
     hint: Mapped[str | None] = mapped_column(String(8))
     slots: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
@@ -81,6 +83,12 @@ class OutboxMessage(Base):
     reply: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime]
     delivered_at: Mapped[datetime | None]
+    # Of messengers: how often it was tried, when next, why it never will be, and what the provider says of it.
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    next_try_at: Mapped[datetime | None]
+    failure: Mapped[str | None] = mapped_column(String(64))
+    provider_id: Mapped[str | None] = mapped_column(String(128))
+    state: Mapped[str | None] = mapped_column(String(16))
 
 
 class Deletion(Base):

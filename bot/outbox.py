@@ -15,6 +15,7 @@ from bot.bidi import isolated
 from bot.models import Conversation, InboxMessage, OutboxMessage
 from knowledge.database import table_of
 
+STATES = ("sent", "delivered", "read", "failed")  # in the order in which a messenger reports them
 INTERIM = "interim"  # the part of a word that is said before the answer, at most once a message
 
 
@@ -112,6 +113,36 @@ def mark_delivered(session: Session, read_up_to: Mapping[str, int], *, now: date
             .values(delivered_at=now)
             .execution_options(synchronize_session=False)
         )
+
+
+def record_sent(session: Session, outbox_id: int, provider_id: str | None, *, now: datetime) -> None:
+    """A messenger took a reply."""
+    values = {"delivered_at": now, "provider_id": provider_id, "state": "sent", "next_try_at": None}
+    session.execute(update(OutboxMessage).where(OutboxMessage.id == outbox_id).values(**values))
+
+
+def record_retry(session: Session, outbox_id: int, when: datetime) -> None:
+    """A messenger did not take a reply; it is tried again."""
+    session.execute(update(OutboxMessage).where(OutboxMessage.id == outbox_id).values(next_try_at=when))
+
+
+def record_failure(session: Session, outbox_id: int, reason: str) -> None:
+    """A reply will never be sent; it stays in the outbox with the reason, to be seen (`wegwijs outbox`)."""
+    session.execute(update(OutboxMessage).where(OutboxMessage.id == outbox_id).values(failure=reason))
+
+
+def record_states(session: Session, states: Mapping[str, str]) -> None:
+    """Note what a messenger says of replies that it took; reports come in any order and never step back.
+
+    Args:
+        states: by the provider's id: sent, delivered, read or failed.
+
+    """
+    rows = session.scalars(select(OutboxMessage).where(OutboxMessage.provider_id.in_(states)))
+    for row in rows:
+        state = states[str(row.provider_id)]
+        if state in STATES and STATES.index(state) > STATES.index(row.state or STATES[0]):
+            row.state = state
 
 
 def _mark_handled(session: Session, inbox_id: int, now: datetime) -> str:

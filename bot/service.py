@@ -11,13 +11,12 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from bot import database, inbox
 from bot.assistant_port import AssistantPort
 from bot.settings import Settings
-from bot.writer import Writer
+from bot.writer import NotReadyError, Writer
 from knowledge.build import build, version_of
 from knowledge.database import engine_for, session_factory
 from knowledge.files import Content
@@ -133,9 +132,9 @@ class Service:
         path = self._path()
         if not self._is_prepared:
             # Nothing may be accepted into a database whose tables are not known to be there.
-            raise OperationalError("the database is not prepared", {}, Exception())
+            raise NotReadyError("the database is not prepared")
         if path is not None and _identity(path) != self._file:
-            raise OperationalError("the database file has vanished", {}, Exception())
+            raise NotReadyError("the database file has vanished")
 
 
 def open_service(settings: Settings, content: Content | None = None) -> Service:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -47,6 +47,48 @@ class Settings(BaseSettings):
         200, ge=1, description="Conversations that one network address may begin in a minute."
     )
 
+    public_url: str = Field(
+        "", description="Address of this service as the world sees it (https://…); needed for webhooks."
+    )
+    old_secret_keys: tuple[SecretStr, ...] = Field(
+        (),
+        description="Earlier values of SECRET_KEY, newest first, as a JSON list: addresses under them are still read.",
+    )
+    closed_channels: tuple[Literal["telegram", "whatsapp"], ...] = Field(
+        (), description="Channels that answer everybody with one fixed sentence for the moment, as a JSON list."
+    )
+    telegram_bot_token: SecretStr = Field(SecretStr(""), description="Token of the Telegram bot; empty: no Telegram.")
+    telegram_api_url: str = Field("https://api.telegram.org", description="The Bot API, or one hosted by yourself.")
+    whatsapp_token: SecretStr = Field(SecretStr(""), description="Token of the WhatsApp Cloud API; empty: no WhatsApp.")
+    whatsapp_phone_id: str = Field("", description="Id of the WhatsApp number that sends.")
+    whatsapp_app_secret: SecretStr = Field(SecretStr(""), description="Secret of the Meta app, for signatures.")
+    whatsapp_verify_token: SecretStr = Field(
+        SecretStr(""), description="Word that Meta repeats when it checks the webhook."
+    )
+    whatsapp_api_url: str = Field("https://graph.facebook.com/v21.0", description="Meta's Graph API with its version.")
+
+    @model_validator(mode="after")
+    def _channels_are_whole(self) -> Settings:
+        whatsapp = {
+            "WHATSAPP_TOKEN": self.whatsapp_token.get_secret_value(),
+            "WHATSAPP_PHONE_ID": self.whatsapp_phone_id,
+            "WHATSAPP_APP_SECRET": self.whatsapp_app_secret.get_secret_value(),
+            "WHATSAPP_VERIFY_TOKEN": self.whatsapp_verify_token.get_secret_value(),
+        }
+        missing = [name for name, value in whatsapp.items() if not value]
+        if missing and len(missing) < len(whatsapp):
+            raise ValueError(f"WhatsApp is half set up: {', '.join(missing)} missing")
+        if not missing and not self.public_url:
+            raise ValueError("WhatsApp needs PUBLIC_URL: Meta brings messages to a webhook")
+        return self
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_public_url(cls, value: str) -> str:
+        if value and not value.startswith("https://"):
+            raise ValueError("must begin with https://: no messenger brings messages anywhere else")
+        return value.rstrip("/")
+
     @field_validator("database_url")
     @classmethod
     def _is_database_url(cls, value: str) -> str:
@@ -69,5 +111,7 @@ def read_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+        lines = [
+            f"{'.'.join(map(str, fault['loc'])).upper() or 'settings'}: {fault['msg']}" for fault in error.errors()
+        ]
         raise SettingsError("wrong settings:\n" + "\n".join(lines)) from None

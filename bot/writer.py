@@ -26,12 +26,16 @@ Result = TypeVar("Result")
 _Job = tuple[Callable[[Session], Any], "Future[Any]"]
 
 
+class NotReadyError(SQLAlchemyError):
+    """The database is not known to be the one that it should be; whoever prepares it has said so."""
+
+
 class Writer:
     """Runs jobs in the order in which they were handed in.
 
     Args:
         sessions: makes a session that may write.
-        before: called before each transaction; raises `SQLAlchemyError` where the database is not the one it was.
+        before: called before each transaction; raises `NotReadyError` where the database is not the one it was.
 
     """
 
@@ -115,7 +119,7 @@ class Writer:
             for entry in batch:
                 self._commit([entry])
             return
-        if isinstance(failure, SQLAlchemyError):
+        if isinstance(failure, SQLAlchemyError) and not isinstance(failure, NotReadyError):
             if self.is_healthy:
                 log.warning("database_failed", error=type(failure).__name__)
             self.is_healthy = False

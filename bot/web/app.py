@@ -24,12 +24,13 @@ from starlette.responses import JSONResponse
 
 from actions.content import use_store
 from bot import people
+from bot.channels.registry import Channels
 from bot.conversations import Worker, utc_now
 from bot.deliveries import DeliveryMarks
 from bot.frozen import FrozenPath
 from bot.service import Service
 from bot.settings import Settings
-from bot.web import chat, pages
+from bot.web import chat, pages, webhooks
 from bot.web.events import Announcer
 from bot.web.limits import Slots, Window
 from bot.web.shell import Shell
@@ -105,12 +106,19 @@ def create_app(service: Service) -> FastAPI:
     app.state.frozen = FrozenPathOf(service.content)
     app.state.limits = Limits.of(service.settings)
     app.state.marks = DeliveryMarks()
+    app.state.beside = set()  # small tasks that nobody waits for
+
+    def on_reply(conversation_id: str) -> None:
+        app.state.announcer.announce(conversation_id)
+        app.state.channels.delivery.wake()
+
     app.state.worker = Worker(
         service.writer,
         app.state.frozen,
-        on_reply=app.state.announcer.announce,
+        on_reply=on_reply,
         on_deleted=lambda: empty_the_log(service.engine),
     )
+    app.state.channels = Channels(service, app.state.frozen, on_stored=app.state.worker.wake)
     if service.settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -124,6 +132,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _wrong_fields)
     app.include_router(chat.router)
     app.include_router(pages.router)
+    app.include_router(webhooks.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
@@ -144,7 +153,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     use_store(service.content)
     app.state.announcer.bind(asyncio.get_running_loop())
     app.state.worker.start()
-    running: list[Callable[[FastAPI], Any]] = [_keep_database, _load_assistant, _watch_content, _clean_up, _write_marks]
+    running: list[Callable[[FastAPI], Any]] = [
+        _keep_database,
+        _load_assistant,
+        _watch_content,
+        _clean_up,
+        _write_marks,
+        _run_channels,
+    ]
     tasks = [asyncio.create_task(task(app), name=task.__name__) for task in running]
     # A database that is there is ready in a moment, and nobody is turned away; one that is not holds nothing up.
     with suppress(TimeoutError):
@@ -209,6 +225,10 @@ async def _watch_content(app: FastAPI) -> None:
         if edition.version != version:
             version = edition.version
             log.info("content_changed", version=version)
+
+
+async def _run_channels(app: FastAPI) -> None:
+    await app.state.channels.run()
 
 
 async def _write_marks(app: FastAPI) -> None:

@@ -15,15 +15,15 @@ class BodyTooLargeError(ValueError):
     """There is more than is read; `beginning` is what was."""
 
     def __init__(self, beginning: bytes) -> None:
-        super().__init__(f"a body has at most {LARGEST_BODY} bytes")
+        super().__init__(f"a body is not read beyond {len(beginning)} bytes")
         self.beginning = beginning
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, *, most: int = LARGEST_BODY) -> bytes:
     """The whole body.
 
     Raises:
-        BodyTooLargeError: it has more than `LARGEST_BODY` bytes; the rest is not read.
+        BodyTooLargeError: it has more than `most` bytes; the rest is not read.
         HTTPException: 408, it did not come within `BODY_SECONDS`, or the client went away.
 
     """
@@ -32,8 +32,8 @@ async def read_body(request: Request) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 read += chunk
-                if len(read) > LARGEST_BODY:
-                    raise BodyTooLargeError(bytes(read[:LARGEST_BODY]))
+                if len(read) > most:
+                    raise BodyTooLargeError(bytes(read[:most]))
     except (TimeoutError, ClientDisconnect):
         raise HTTPException(408, "error.too_slow") from None
     return bytes(read)

@@ -1,0 +1,51 @@
+"""How people on messengers are kept: looked up by a keyed hash, written to by an encrypted address.
+
+The hash needs the key and tells nothing without it; the address can be read only to send an answer. With `OLD_SECRET_KEYS` set
+addresses under an earlier key are still read, and people are found under their earlier hash and moved to the new one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+
+class UnreadableAddressError(ValueError):
+    """An address was encrypted under a key that is not among those set."""
+
+
+class AddressBook:
+    """Encrypts and reads addresses.
+
+    Args:
+        key: of today.
+        earlier: keys that were used before, newest first.
+
+    """
+
+    def __init__(self, key: bytes, earlier: Sequence[bytes] = ()) -> None:
+        self._fernet = MultiFernet([Fernet(_derived(one)) for one in (key, *earlier)])
+
+    def seal(self, address: str) -> str:
+        """The address, encrypted under today's key."""
+        return self._fernet.encrypt(address.encode()).decode("ascii")
+
+    def read(self, sealed: str) -> str:
+        """The address.
+
+        Raises:
+            UnreadableAddressError: none of the keys fits.
+
+        """
+        try:
+            return self._fernet.decrypt(sealed.encode("ascii")).decode()
+        except InvalidToken:
+            raise UnreadableAddressError("an address cannot be read with SECRET_KEY or OLD_SECRET_KEYS") from None
+
+
+def _derived(key: bytes) -> bytes:
+    # A key of its own for each purpose: that of the hashes must not read addresses.
+    return base64.urlsafe_b64encode(hashlib.blake2b(b"addresses", key=key[:64], digest_size=32).digest())

@@ -1,0 +1,204 @@
+"""Sending replies to messengers: in order for each person, within the providers' limits, again where it fails.
+
+A reply is leased before it is sent, so that of several processes one sends it. A process killed between sending and noting that
+sends it once more when the lease is over: no messenger here lets us prevent that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from actions.reply import Reply
+from bot import outbox
+from bot.addresses import AddressBook, UnreadableAddressError
+from bot.channels.port import Channel, RetryLaterError, UndeliverableError
+from bot.models import Conversation, OutboxMessage
+from bot.writer import Writer
+from knowledge.database import changed, reading
+
+LEASE = timedelta(seconds=60)
+MOST_ATTEMPTS = 12  # about five hours with the pauses below
+FIRST_PAUSE = timedelta(seconds=2)
+LONGEST_PAUSE = timedelta(minutes=30)
+IDLE_SECONDS = 1.0
+AT_ONCE = 200
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Due:
+    """A reply that is to be sent now."""
+
+    id: int
+    conversation_id: str
+    channel: str
+    address: str
+    reply: Reply
+    attempts: int
+
+
+class Delivery:
+    """Sends what stands in the outbox for messengers.
+
+    Args:
+        channels: those that are on, by name.
+
+    """
+
+    def __init__(
+        self,
+        sessions: sessionmaker[Session],
+        writer: Writer,
+        channels: Mapping[str, Channel],
+        addresses: AddressBook,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._sessions = sessions
+        self._writer = writer
+        self._channels = channels
+        self._addresses = addresses
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._next_of_channel: dict[str, float] = {}
+        self._next_of_person: dict[str, float] = {}
+
+    def wake(self) -> None:
+        """Tell it, from any thread, that there is something to send."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        while True:
+            self._wake.clear()
+            try:
+                while await self.send_due():
+                    pass
+            except (SQLAlchemyError, TimeoutError):
+                pass  # the writer has said so
+            except Exception:
+                log.exception("delivery_failed")
+            try:
+                await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def send_due(self) -> int:
+        """Send the oldest waiting reply of everybody; returns how many were tried."""
+        due = await asyncio.to_thread(self._due, self._clock())
+        ready = [one for one in due if self._next_of_person.get(one.conversation_id, 0.0) <= time.monotonic()]
+        await asyncio.gather(*(self._send(one) for one in ready))
+        return len(ready)
+
+    def _due(self, now: datetime) -> list[Due]:
+        statement = (
+            select(
+                OutboxMessage.id,
+                OutboxMessage.conversation_id,
+                OutboxMessage.reply,
+                OutboxMessage.attempts,
+                OutboxMessage.next_try_at,
+                Conversation.channel,
+                Conversation.address,
+            )
+            .join(Conversation, Conversation.id == OutboxMessage.conversation_id)
+            .where(
+                Conversation.channel.in_(self._channels),
+                OutboxMessage.delivered_at.is_(None),
+                OutboxMessage.failure.is_(None),
+            )
+            .order_by(OutboxMessage.id)
+            .limit(AT_ONCE)
+        )
+        with reading(self._sessions) as session:
+            rows = session.execute(statement).all()
+        found: dict[str, Due | None] = {}
+        for row in rows:
+            if row.conversation_id in found:
+                continue
+            # Of each person the oldest; while that has to wait, what comes after it waits too.
+            is_due = row.next_try_at is None or row.next_try_at <= now
+            found[row.conversation_id] = (
+                Due(
+                    row.id,
+                    row.conversation_id,
+                    row.channel,
+                    row.address or "",
+                    Reply.model_validate(row.reply),
+                    row.attempts,
+                )
+                if is_due
+                else None
+            )
+        return [due for due in found.values() if due is not None]
+
+    async def _send(self, due: Due) -> None:
+        channel, now = self._channels[due.channel], self._clock()
+        if not await self._writer.run(lambda session: _lease(session, due.id, now=now)):
+            return
+        await self._keep_pace(channel, due.conversation_id)
+        try:
+            provider_id = await channel.send(self._addresses.read(due.address), due.reply)
+        except RetryLaterError as error:
+            await self._again(due, error)
+        except (UndeliverableError, UnreadableAddressError) as error:
+            reason = error.reason if isinstance(error, UndeliverableError) else "unreadable_address"
+            log.info("undeliverable", channel=due.channel, conversation=due.conversation_id, reason=reason)
+            await self._writer.run(lambda session: outbox.record_failure(session, due.id, reason))
+        except Exception:
+            log.exception("send_failed", channel=due.channel, conversation=due.conversation_id)
+            await self._again(due, RetryLaterError("error"))
+        else:
+            sent_at = self._clock()
+            await self._writer.run(lambda session: outbox.record_sent(session, due.id, provider_id, now=sent_at))
+
+    async def _again(self, due: Due, error: RetryLaterError) -> None:
+        if due.attempts + 1 >= MOST_ATTEMPTS:
+            log.warning("given_up", channel=due.channel, conversation=due.conversation_id, reason=error.reason)
+            await self._writer.run(
+                lambda session: outbox.record_failure(session, due.id, f"gave_up: {error.reason}"[:64])
+            )
+            return
+        grown = min(FIRST_PAUSE * 2**due.attempts, LONGEST_PAUSE)
+        pause = timedelta(seconds=error.after) if error.after is not None else grown * random.uniform(0.8, 1.2)
+        when = self._clock() + pause
+        await self._writer.run(lambda session: outbox.record_retry(session, due.id, when))
+
+    async def _keep_pace(self, channel: Channel, conversation_id: str) -> None:
+        now = time.monotonic()
+        slot = max(now, self._next_of_channel.get(channel.name, 0.0))
+        self._next_of_channel[channel.name] = slot + 1 / channel.per_second
+        if slot > now:
+            await asyncio.sleep(slot - now)
+        self._next_of_person[conversation_id] = time.monotonic() + channel.per_person_seconds
+        if len(self._next_of_person) > 10 * AT_ONCE:
+            moment = time.monotonic()
+            self._next_of_person = {who: at for who, at in self._next_of_person.items() if at > moment}
+
+
+def _lease(session: Session, outbox_id: int, *, now: datetime) -> bool:
+    leased = session.execute(
+        update(OutboxMessage)
+        .where(
+            OutboxMessage.id == outbox_id,
+            OutboxMessage.delivered_at.is_(None),
+            (OutboxMessage.next_try_at.is_(None)) | (OutboxMessage.next_try_at <= now),
+        )
+        .values(next_try_at=now + LEASE, attempts=OutboxMessage.attempts + 1)
+        .execution_options(synchronize_session=False)
+    )
+    return changed(leased) == 1

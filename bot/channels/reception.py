@@ -1,0 +1,101 @@
+"""Receiving from messengers: help for whoever is in danger at once, then the message into the inbox, then acknowledged.
+
+The provider is told that a message was taken only after it is stored: what could not be stored comes again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy.orm import Session
+
+from actions.reply import Reply
+from bot import inbox, outbox
+from bot.addresses import AddressBook
+from bot.bidi import isolated
+from bot.channels.port import Channel, Received, RetryLaterError, UndeliverableError
+from bot.frozen import FrozenPath
+from bot.inbox import Kind
+from bot.writer import Writer
+
+STORE_SECONDS = 5.0
+MOST_REMEMBERED = 5000
+
+log = structlog.get_logger()
+
+
+class Reception:
+    """Takes what channels receive.
+
+    Args:
+        key: of the hashes by which people are looked up.
+        on_stored: told when something was stored, so that somebody answers and sends.
+
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        frozen: Callable[[], FrozenPath],
+        addresses: AddressBook,
+        *,
+        key: bytes,
+        on_stored: Callable[[], None],
+    ) -> None:
+        self._writer = writer
+        self._frozen = frozen
+        self._addresses = addresses
+        self._key = key
+        self._on_stored = on_stored
+        # Whom we helped while the message could not be stored: it comes again, the help must not.
+        self._helped: OrderedDict[tuple[str, str, str], str | None] = OrderedDict()
+
+    async def take(self, channel: Channel, received: Received, *, now: datetime) -> None:
+        """Help at once where somebody is certainly in danger, and store the message.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: it could not be stored; don't acknowledge it.
+            TimeoutError: likewise.
+
+        """
+        incoming = received.incoming
+        which = (channel.name, received.address, incoming.provider_id)
+        text = incoming.body if incoming.kind is Kind.TEXT else ""
+        judged = self._frozen().judge(text)
+        reply = self._frozen().urgent_reply(text, language=None, hint=incoming.hint, now=now)
+        if reply is not None and which not in self._helped:
+            try:
+                self._helped[which] = await channel.send(received.address, isolated(reply))
+            except (RetryLaterError, UndeliverableError) as error:
+                log.warning("help_not_sent_at_once", channel=channel.name, reason=error.reason)
+            while len(self._helped) > MOST_REMEMBERED:
+                self._helped.popitem(last=False)
+        arrived = _Arrived(channel, received, reply, judged is not None, now)
+        await self._writer.run(lambda session: self._store(session, arrived), within=STORE_SECONDS)
+        self._on_stored()
+
+    def _store(self, session: Session, arrived: _Arrived) -> None:
+        channel, received, now = arrived.channel, arrived.received, arrived.now
+        hashed = inbox.address_hash(channel.name, received.address, key=self._key)
+        sealed = self._addresses.seal(received.address)
+        found = inbox.conversation_of(session, channel.name, hashed, now=now, address=sealed)
+        inbox_id = inbox.accept(session, found.id, received.incoming, now=now, is_urgent=arrived.is_urgent)
+        if inbox_id is None or arrived.help is None:
+            return
+        stored = outbox.store_help(session, inbox_id, arrived.help, now=now)
+        which = (channel.name, received.address, received.incoming.provider_id)
+        if which in self._helped:
+            outbox.record_sent(session, stored, self._helped[which], now=now)
+
+
+@dataclass(frozen=True)
+class _Arrived:
+    channel: Channel
+    received: Received
+    help: Reply | None
+    is_urgent: bool
+    now: datetime

@@ -1,0 +1,122 @@
+"""Which channels are set up, and running them beside the web application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+from telegram.error import InvalidToken, TelegramError
+
+from bot.addresses import AddressBook
+from bot.channels.delivery import Delivery
+from bot.channels.port import Channel, Received, RetryLaterError, UndeliverableError
+from bot.channels.reception import Reception
+from bot.channels.telegram import Telegram, webhook_secret
+from bot.channels.whatsapp import WhatsApp
+from bot.conversations import utc_now
+from bot.frozen import FrozenPath
+from bot.service import Service
+from bot.settings import Settings
+from knowledge.files import Content
+
+TELEGRAM_WEBHOOK = "/webhooks/telegram"
+WHATSAPP_WEBHOOK = "/webhooks/whatsapp"
+START_AGAIN_SECONDS = 30.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class State:
+    """Whether a channel is on, and why (not)."""
+
+    name: str
+    is_on: bool
+    why: str
+
+
+def states(settings: Settings) -> list[State]:
+    """Every channel of this version."""
+    telegram = bool(settings.telegram_bot_token.get_secret_value())
+    way = f"webhook at {settings.public_url}{TELEGRAM_WEBHOOK}" if settings.public_url else "long polling"
+    whatsapp = bool(settings.whatsapp_token.get_secret_value())
+    closed = set(settings.closed_channels)
+    telegram_why = "closed: CLOSED_CHANNELS" if "telegram" in closed else way
+    return [
+        State("web", True, f"http://{settings.host}:{settings.port}"),
+        State("telegram", telegram, telegram_why if telegram else "TELEGRAM_BOT_TOKEN is not set"),
+        State(
+            "whatsapp",
+            whatsapp,
+            f"webhook at {settings.public_url}{WHATSAPP_WEBHOOK}" if whatsapp else "WHATSAPP_TOKEN is not set",
+        ),
+    ]
+
+
+class Channels:
+    """The messengers of a process: receiving, sending, and what keeps them going.
+
+    Args:
+        on_stored: told when a message was stored, so that a worker takes it.
+
+    """
+
+    def __init__(self, service: Service, frozen: Callable[[], FrozenPath], *, on_stored: Callable[[], None]) -> None:
+        settings = service.settings
+        self._service = service
+        self._frozen = frozen
+        self.telegram: Telegram | None = None
+        self.whatsapp: WhatsApp | None = None
+
+        def content() -> Content:
+            return service.content.current().content
+
+        if token := settings.telegram_bot_token.get_secret_value():
+            self.telegram = Telegram(token, settings.telegram_api_url, content)
+        if token := settings.whatsapp_token.get_secret_value():
+            self.whatsapp = WhatsApp(token, settings.whatsapp_phone_id, settings.whatsapp_api_url, content)
+        addresses = AddressBook(service.key, [key.get_secret_value().encode() for key in settings.old_secret_keys])
+        self.reception = Reception(service.writer, frozen, addresses, key=service.key, on_stored=on_stored)
+        self.delivery = Delivery(service.sessions, service.writer, self.by_name, addresses, clock=utc_now)
+
+    @property
+    def by_name(self) -> Mapping[str, Channel]:
+        """The channels that are on."""
+        return {channel.name: channel for channel in (self.telegram, self.whatsapp) if channel is not None}
+
+    async def run(self) -> None:
+        """Send and, where it has no webhook, ask Telegram for updates; until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            if self.by_name:
+                tasks.create_task(self.delivery.run(), name="delivery")
+            if self.telegram is not None:
+                tasks.create_task(self._run_telegram(self.telegram), name="telegram")
+
+    async def take(self, channel: Channel, received: Received) -> None:
+        """Receive one message; raises where it could not be stored. A closed channel says so and stores nothing."""
+        settings = self._service.settings
+        if channel.name in settings.closed_channels:
+            reply = self._frozen().closed(hint=received.incoming.hint, url=settings.public_url)
+            with suppress(RetryLaterError, UndeliverableError):
+                await channel.send(received.address, reply)
+            return
+        await self.reception.take(channel, received, now=utc_now())
+
+    async def _run_telegram(self, telegram: Telegram) -> None:
+        public_url = self._service.settings.public_url
+        webhook = f"{public_url}{TELEGRAM_WEBHOOK}" if public_url else None
+        while True:
+            try:
+                await telegram.start(webhook=webhook, secret=webhook_secret(self._service.key))
+                log.info("telegram_ready", webhook=webhook is not None)
+                break
+            except InvalidToken:
+                log.error("telegram_token_refused")
+            except TelegramError as error:
+                log.warning("telegram_not_reached", error=type(error).__name__)
+            await asyncio.sleep(START_AGAIN_SECONDS)
+        if webhook is None:
+            await telegram.poll(lambda received: self.take(telegram, received))

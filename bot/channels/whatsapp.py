@@ -1,0 +1,260 @@
+"""WhatsApp (Cloud API): webhooks in, messages out. When a reply goes and how often it is tried again: `bot.channels.delivery`.
+
+Sizes: https://developers.facebook.com/docs/whatsapp/cloud-api/messages (text, interactive reply buttons, interactive lists).
+Outside 24 hours after the person's last message only a template may be sent; ours says that there is an answer and nothing else,
+since somebody else may look at the phone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from actions.reply import Button, Reply
+from bot.channels.port import ForgedRequestError, MalformedPayloadError, Received, RetryLaterError, UndeliverableError
+from bot.channels.render import blocks, shortened, split, with_bold
+from bot.inbox import Incoming, Kind
+from knowledge.files import Content
+
+MAX_TEXT_CHARACTERS = 4096
+MAX_BODY_CHARACTERS = 1024  # of a message with buttons or a list
+MOST_BUTTONS = 3
+BUTTON_CHARACTERS = 20
+MOST_ROWS = 10
+ROW_CHARACTERS = 24
+ROW_DESCRIPTION_CHARACTERS = 72
+SIGNATURE_HEADER = "x-hub-signature-256"
+# https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
+RATE_LIMITED = frozenset({4, 80007, 130429, 131048, 131056})
+WINDOW_CLOSED = 131047
+NEVER = frozenset({131026, 131051, 131009, 100, 470, 131021})  # not on WhatsApp, not supported, wrong value
+ATTACHMENTS = frozenset({"audio", "voice", "image", "video", "document", "sticker", "contacts", "unsupported", "order"})
+TEMPLATE = (
+    "wegwijs_answer"  # approved in every served language: "There is an answer for you. Reply with OK to read it."
+)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What WhatsApp says of a message of ours."""
+
+    provider_id: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a webhook brought."""
+
+    received: tuple[Received, ...]
+    statuses: tuple[Status, ...]
+
+
+def handshake(query: Mapping[str, str], *, token: str) -> str:
+    """What to answer to Meta's verification of the address; raises `ForgedRequestError` where the token is wrong."""
+    is_ours = token and hmac.compare_digest(query.get("hub.verify_token", ""), token)
+    if query.get("hub.mode") != "subscribe" or not is_ours:
+        raise ForgedRequestError("the verify token is missing or wrong")
+    return query.get("hub.challenge", "")
+
+
+def verify(headers: Mapping[str, str], body: bytes, *, secret: str) -> None:
+    """Check the signature over the raw body; raises `ForgedRequestError` where it does not fit, or no secret is set."""
+    expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    if not secret or not hmac.compare_digest(headers.get(SIGNATURE_HEADER, "").encode(), expected.encode()):
+        raise ForgedRequestError("the signature is missing or wrong")
+
+
+def parse(body: bytes) -> Parsed:
+    """Messages and statuses of a webhook.
+
+    Raises:
+        MalformedPayloadError: it is no webhook of WhatsApp's.
+
+    """
+    try:
+        data = json.loads(body)
+        changes = [change["value"] for entry in data["entry"] for change in entry["changes"]]
+        received = [one for value in changes for message in value.get("messages", ()) for one in _message(message)]
+        statuses = [Status(s["id"], s["status"]) for value in changes for s in value.get("statuses", ())]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise MalformedPayloadError("this is no webhook of WhatsApp's") from None
+    return Parsed(tuple(received), tuple(statuses))
+
+
+def _message(message: Mapping[str, Any]) -> Iterator[Received]:
+    # People without a visible number have an id of the business account instead (since 2026).
+    address, provider_id, kind = (
+        str(message.get("from") or message["from_user_id"]),
+        str(message["id"]),
+        message["type"],
+    )
+    incoming: Incoming | None = None
+    if kind == "text":
+        incoming = Incoming(provider_id, Kind.TEXT, str(message["text"]["body"]))
+    elif kind == "interactive":
+        answer = message["interactive"]
+        chosen = answer.get("button_reply") or answer["list_reply"]
+        incoming = Incoming(provider_id, Kind.BUTTON, str(chosen["id"]))
+    elif kind == "button":  # of a template
+        incoming = Incoming(provider_id, Kind.TEXT, str(message["button"]["text"]))
+    elif kind == "location":
+        position = f"{float(message['location']['latitude'])},{float(message['location']['longitude'])}"
+        incoming = Incoming(provider_id, Kind.LOCATION, position)
+    elif kind in ATTACHMENTS:
+        caption = (message.get(kind) or {}).get("caption") if isinstance(message.get(kind), dict) else None
+        incoming = (
+            Incoming(provider_id, Kind.TEXT, str(caption))
+            if caption
+            else Incoming(provider_id, Kind.BUTTON, "/cannot_read")
+        )
+    if incoming is not None:  # reactions and system messages say nothing to us
+        yield Received(address, incoming)
+
+
+def render(reply: Reply, *, choose: str, location: str | None = None) -> list[dict[str, Any]]:
+    """The messages of a reply, without the recipient; buttons or a list stand under the last one.
+
+    Args:
+        choose: what the button says that opens a list.
+        location: a text that asks for a position, where the reply asks for one.
+
+    """
+    buttons = list(reply.buttons)
+    limit = MAX_BODY_CHARACTERS if buttons else MAX_TEXT_CHARACTERS
+    parts = blocks(reply)
+    texts = split(parts, MAX_TEXT_CHARACTERS)
+    if buttons and len(texts[-1]) > limit:
+        # What is too long to stand above buttons goes first, its last blocks that fit stay with them.
+        texts = split(parts, limit)
+        texts = [*_joined(texts[:-1]), texts[-1]]
+    marked = [with_bold(text, escape=_plain, mark=lambda bold: f"*{bold.strip()}*") for text in texts]
+    messages: list[dict[str, Any]] = [_text(text) for text in marked[:-1]]
+    if reply.asks_location and location:
+        return [*messages, _text(marked[-1]), _location_request(location)]
+    messages.append(_with_choices(marked[-1], buttons, choose) if buttons else _text(marked[-1]))
+    return messages
+
+
+def _joined(texts: list[str]) -> list[str]:
+    return split(texts, MAX_TEXT_CHARACTERS)
+
+
+def _plain(text: str) -> str:
+    # WhatsApp has no escape for its marks; a lone one would make the rest of the line bold.
+    return text.replace("*", "∗")
+
+
+def _text(body: str) -> dict[str, Any]:
+    return {"type": "text", "text": {"body": body, "preview_url": False}}
+
+
+def _location_request(body: str) -> dict[str, Any]:
+    action = {"name": "send_location"}
+    return {
+        "type": "interactive",
+        "interactive": {"type": "location_request_message", "body": {"text": body}, "action": action},
+    }
+
+
+def _with_choices(body: str, buttons: list[Button], choose: str) -> dict[str, Any]:
+    text = {"text": body or "…"}
+    if len(buttons) <= MOST_BUTTONS and all(len(button.label) <= BUTTON_CHARACTERS for button in buttons):
+        replies = [{"type": "reply", "reply": {"id": b.payload, "title": b.label}} for b in buttons]
+        return {
+            "type": "interactive",
+            "interactive": {"type": "button", "body": text, "action": {"buttons": replies}},
+        }
+    rows = []
+    for button in buttons[:MOST_ROWS]:
+        row = {"id": button.payload, "title": shortened(button.label, ROW_CHARACTERS)}
+        if len(button.label) > ROW_CHARACTERS:
+            row["description"] = shortened(button.label, ROW_DESCRIPTION_CHARACTERS)
+        rows.append(row)
+    action = {"button": shortened(choose, BUTTON_CHARACTERS), "sections": [{"rows": rows}]}
+    return {"type": "interactive", "interactive": {"type": "list", "body": text, "action": action}}
+
+
+class WhatsApp:
+    """The channel.
+
+    Args:
+        token: of the business account.
+        phone_id: of the number that sends.
+        api_url: Meta's Graph API with its version.
+
+    """
+
+    name = "whatsapp"
+    per_second = 60.0  # of the 80 that Meta takes
+    per_person_seconds = 6.0 / 45  # bursts of 45 in 6 seconds to one person, more slowly after that
+
+    def __init__(self, token: str, phone_id: str, api_url: str, content: Callable[[], Content]) -> None:
+        self._content = content
+        self._client = httpx.AsyncClient(
+            base_url=f"{api_url.rstrip('/')}/{phone_id}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(15, connect=10),
+        )
+
+    async def send(self, address: str, reply: Reply) -> str | None:
+        """Send a reply; see `bot.channels.port.Channel`."""
+        phrases = self._content().phrases
+        spoken = phrases.get(reply.language) or phrases["en"]
+        choose = spoken.phrases["web.choose"]
+        sent = None
+        for message in render(reply, choose=choose, location=spoken.phrases["desks.ask"]):
+            try:
+                sent = await self._post({"to": address, **message})
+            except _WindowClosedError:
+                language = reply.language if reply.language in phrases else "en"
+                template = {"name": TEMPLATE, "language": {"code": language}}
+                sent = await self._post({"to": address, "type": "template", "template": template})
+                raise UndeliverableError("window_closed") from None
+        return sent
+
+    async def mark_read(self, provider_id: str) -> None:
+        """Tell the person that the message was read; a failure is nobody's trouble."""
+        try:
+            await self._client.post(
+                "/messages", json={"messaging_product": "whatsapp", "status": "read", "message_id": provider_id}
+            )
+        except httpx.HTTPError:
+            return
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _post(self, message: dict[str, Any]) -> str | None:
+        body = {"messaging_product": "whatsapp", "recipient_type": "individual", **message}
+        try:
+            response = await self._client.post("/messages", json=body)
+        except httpx.HTTPError as error:
+            raise RetryLaterError(type(error).__name__) from None
+        try:
+            answer = response.json()
+        except ValueError:
+            raise RetryLaterError(f"http_{response.status_code}") from None
+        if response.is_success:
+            messages = answer.get("messages") or [{}]
+            return messages[0].get("id")
+        code = (answer.get("error") or {}).get("code")
+        if code == WINDOW_CLOSED:
+            raise _WindowClosedError
+        if code in RATE_LIMITED or response.status_code == 429:
+            after = response.headers.get("retry-after", "")
+            raise RetryLaterError("rate", float(after) if after.isdigit() else None)
+        if code in NEVER:
+            raise UndeliverableError(f"code_{code}")
+        raise RetryLaterError(f"code_{code}" if code else f"http_{response.status_code}")
+
+
+class _WindowClosedError(Exception):
+    """The person wrote more than 24 hours ago."""

@@ -1,0 +1,146 @@
+"""Telegram's and Meta's servers on loopback: they take what the real ones take, and say what a test tells them to say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections import deque
+from typing import Any
+from urllib.parse import parse_qs
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from tests.process import free_port
+
+TOKEN = "123456:test-token"
+
+
+class Loopback:
+    """A web application in a thread of its own."""
+
+    def __init__(self, app: Starlette) -> None:
+        self.port = free_port()
+        config = uvicorn.Config(app, port=self.port, log_level="critical", ws="none", loop="asyncio")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+class TelegramServer(Loopback):
+    """The Bot API: hands out updates until they are confirmed, records what is sent."""
+
+    def __init__(self) -> None:
+        self.updates: list[dict[str, Any]] = []
+        self.sent: list[dict[str, Any]] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.answers: deque[tuple[int, dict[str, Any]]] = deque()  # to the next sendMessage calls, instead of success
+        self._next = 1
+        super().__init__(Starlette(routes=[Route("/bot{token}/{method}", self._call, methods=["POST", "GET"])]))
+
+    def say(self, chat: int, text: str | None = None, **more: Any) -> None:
+        message = {
+            "message_id": self._next,
+            "date": 1_764_000_000,
+            "chat": {"id": chat, "type": more.pop("chat_type", "private")},
+            "from": {"id": chat, "is_bot": False, "first_name": "x", "language_code": more.pop("code", "pl")},
+            **({"text": text} if text is not None else {}),
+            **more,
+        }
+        self.push(message=message)
+
+    def press(self, chat: int, data: str, message: dict[str, Any]) -> None:
+        query = {
+            "id": str(self._next),
+            "from": {"id": chat, "is_bot": False, "first_name": "x"},
+            "chat_instance": "1",
+            "data": data,
+            "message": message,
+        }
+        self.push(callback_query=query)
+
+    def push(self, **update: Any) -> None:
+        self.updates.append({"update_id": 1000 + self._next, **update})
+        self._next += 1
+
+    def texts(self, chat: int) -> list[str]:
+        return [message["text"] for message in list(self.sent) if int(message["chat_id"]) == chat]
+
+    async def _call(self, request: Request) -> Response:
+        form = parse_qs((await request.body()).decode(), keep_blank_values=True)
+        fields = {key: _json(values[0]) for key, values in form.items()}
+        method = request.path_params["method"]
+        self.calls.append((method, fields))
+        if request.path_params["token"] != TOKEN:
+            return JSONResponse({"ok": False, "error_code": 401, "description": "Unauthorized"}, 401)
+        if method == "getUpdates":
+            return JSONResponse({"ok": True, "result": await self._waiting(int(fields.get("offset") or 0))})
+        if method == "sendMessage":
+            if self.answers:
+                code, body = self.answers.popleft()
+                return JSONResponse({"ok": False, "error_code": code, **body}, code)
+            self.sent.append(fields)
+            chat = {"id": int(fields["chat_id"]), "type": "private"}
+            message = {"message_id": 5000 + len(self.sent), "date": 1_764_000_000, "chat": chat, "text": fields["text"]}
+            return JSONResponse({"ok": True, "result": message})
+        return JSONResponse({"ok": True, "result": True})
+
+    async def _waiting(self, offset: int) -> list[dict[str, Any]]:
+        self.updates = [update for update in self.updates if update["update_id"] >= offset]
+        for _ in range(20):
+            if self.updates:
+                break
+            await asyncio.sleep(0.05)
+        return list(self.updates)
+
+
+class MetaServer(Loopback):
+    """The Cloud API: records what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.read: list[str] = []
+        self.answers: deque[Response] = deque()
+        super().__init__(Starlette(routes=[Route("/v21.0/{phone}/messages", self._messages, methods=["POST"])]))
+
+    async def _messages(self, request: Request) -> Response:
+        body = await request.json()
+        if request.headers["authorization"] != "Bearer meta-token":
+            return JSONResponse({"error": {"code": 190}}, 401)
+        if body.get("status") == "read":
+            self.read.append(body["message_id"])
+            return JSONResponse({"success": True})
+        if self.answers:
+            return self.answers.popleft()
+        self.sent.append(body)
+        return JSONResponse({"messages": [{"id": f"wamid.out{len(self.sent)}"}]})
+
+
+def refused(code: int, status: int = 400, **headers: str) -> Response:
+    return JSONResponse({"error": {"code": code, "message": "x"}}, status, headers or None)
+
+
+def no_json() -> Response:
+    return PlainTextResponse("<html>bad gateway", 502)
+
+
+def _json(value: Any) -> Any:
+    try:
+        return json.loads(value)
+    except (ValueError, TypeError):
+        return value

@@ -1,0 +1,405 @@
+"""Telegram and WhatsApp against servers on loopback: what comes in is answered once, in order, and what fails is tried again."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from actions.reply import Button, Reply
+from bot.assistant_port import Outcome
+from bot.channels.telegram import webhook_secret
+from bot.inbox import Turn
+from bot.service import Service, open_service
+from bot.settings import Settings, SettingsError, read_settings
+from bot.web.app import create_app
+from knowledge.files import Content
+from tests.bot.channels.servers import TOKEN, MetaServer, TelegramServer, no_json, refused
+
+CRY = "I want to kill myself"
+SECRET = "app-secret"
+
+
+class Answering:
+    async def respond(self, turn: Turn) -> Outcome:
+        button = Button(label="Menu", payload="/menu")
+        return Outcome((Reply(language="en", text=f"heard {turn.body} <b>&", buttons=(button,)),), {"language": "en"})
+
+
+def until(holds: Callable[[], Any], seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def telegram() -> Iterator[TelegramServer]:
+    server = TelegramServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def meta() -> Iterator[MetaServer]:
+    server = MetaServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start(service: Service, content: Content, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., TestClient]]:
+    """Starts the application on the database of the test with more settings; several times where a test restarts it."""
+    monkeypatch.setattr(Service, "load_assistant", lambda self: Answering())
+    opened: list[tuple[TestClient, Service]] = []
+
+    def begin(**more: Any) -> TestClient:
+        settings = Settings(
+            _env_file=None,
+            database_url=str(service.engine.url),
+            secret_key="key of the tests",
+            **more,
+        )
+        made = open_service(settings, content)
+        client = TestClient(create_app(made))
+        client.__enter__()
+        opened.append((client, made))
+        return client
+
+    begin.stop = lambda: _stop(opened.pop())  # type: ignore[attr-defined]
+    yield begin
+    for one in opened:
+        _stop(one)
+
+
+def _stop(one: tuple[TestClient, Service]) -> None:
+    one[0].__exit__(None, None, None)
+    one[1].close()
+
+
+def over_telegram(server: TelegramServer) -> dict[str, Any]:
+    return {"telegram_bot_token": TOKEN, "telegram_api_url": server.url}
+
+
+def test_a_message_is_answered_as_html_with_buttons(telegram: TelegramServer, start: Any) -> None:
+    start(**over_telegram(telegram))
+    telegram.say(7, "hello there")
+    until(lambda: telegram.sent)
+    (sent,) = telegram.sent
+    assert sent["text"] == "heard hello there &lt;b&gt;&amp;"
+    assert sent["parse_mode"] == "HTML"
+    assert sent["reply_markup"]["inline_keyboard"][0][0] == {"text": "Menu", "callback_data": "/menu"}
+    commands = [fields for method, fields in telegram.calls if method == "setMyCommands"]
+    assert {fields.get("language_code") for fields in commands} == {None, "en", "nl", "pl", "uk"}
+
+
+def test_a_cry_gets_its_number_at_once_and_once(telegram: TelegramServer, start: Any) -> None:
+    start(**over_telegram(telegram))
+    telegram.say(7, CRY)
+    began = time.monotonic()
+    until(lambda: telegram.sent)
+    assert time.monotonic() - began < 2
+    assert "113" in telegram.texts(7)[0]
+    telegram.say(7, "thanks")
+    until(lambda: len(telegram.sent) > 1)
+    assert telegram.texts(7)[1].startswith("heard thanks")
+
+
+def test_a_cry_gets_its_number_with_the_database_locked_and_is_stored_later_without_a_second(
+    telegram: TelegramServer, start: Any, service: Service
+) -> None:
+    start(**over_telegram(telegram))
+    until(lambda: any(method == "getUpdates" for method, _ in telegram.calls))
+    other = sqlite3.connect(service.engine.url.database or "", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    telegram.say(7, CRY)
+    until(lambda: telegram.sent)
+    time.sleep(6)  # the store gives up and Telegram brings the update again
+    other.execute("ROLLBACK")
+    other.close()
+    telegram.say(7, "later")
+    until(lambda: any("heard later" in sent for sent in telegram.texts(7)), 30)
+    assert sum("113" in sent for sent in telegram.texts(7)) == 1
+
+
+def test_what_came_during_a_restart_is_answered_and_nothing_twice(telegram: TelegramServer, start: Any) -> None:
+    start(**over_telegram(telegram))
+    telegram.say(7, "one")
+    until(lambda: len(telegram.sent) == 1)
+    start.stop()
+    telegram.say(7, "two")
+    start(**over_telegram(telegram))
+    until(lambda: len(telegram.sent) == 2)
+    assert [sent.split()[1] for sent in telegram.texts(7)] == ["one", "two"]
+
+
+def test_flood_control_of_one_person_holds_up_nobody_else_and_order_is_kept(
+    telegram: TelegramServer, start: Any
+) -> None:
+    start(**over_telegram(telegram))
+    flood = {"description": "Too Many Requests: retry after 2", "parameters": {"retry_after": 2}}
+    telegram.answers.append((429, flood))
+    telegram.say(7, "first")
+    until(lambda: not telegram.answers)
+    telegram.say(7, "second")
+    telegram.say(8, "other")
+    until(lambda: telegram.texts(8), 1.9)
+    assert telegram.texts(7) == []
+    until(lambda: len(telegram.texts(7)) == 2)
+    assert [sent.split()[1] for sent in telegram.texts(7)] == ["first", "second"]
+
+
+def test_who_blocked_the_bot_is_left_alone(telegram: TelegramServer, start: Any, service: Service) -> None:
+    start(**over_telegram(telegram))
+    telegram.answers.append((403, {"description": "Forbidden: bot was blocked by the user"}))
+    telegram.say(7, "hello")
+
+    def failure() -> str | None:
+        with service.engine.connect() as connection:
+            return connection.execute(text("SELECT failure FROM outbox")).scalar()
+
+    until(failure)
+    assert failure() == "blocked"
+    assert telegram.sent == []
+
+
+@pytest.mark.parametrize(
+    ("more", "heard"),
+    [
+        ({"voice": {"file_id": "a", "file_unique_id": "b", "duration": 3}}, "/cannot_read"),
+        ({"sticker": {"file_id": "a", "file_unique_id": "b", "type": "regular", "width": 1, "height": 1,
+                      "is_animated": False, "is_video": False}}, "/cannot_read"),
+        ({"photo": [{"file_id": "a", "file_unique_id": "b", "width": 1, "height": 1}], "caption": "my payslip"}, "my payslip"),
+        ({"location": {"latitude": 51.4, "longitude": 6.2}}, "51.4,6.2"),
+        ({"text": "/start housing-deposit"}, "/housing.deposit"),
+        ({"text": "/start pl"}, '/language{"language":"pl"}'),
+        ({"text": "/start <script>"}, "/greet"),
+        ({"text": "/menu@wegwijs_bot"}, "/menu"),
+        ({"text": "/emergency"}, '/area{"area":"urgent"}'),
+    ],
+)  # fmt: skip
+def test_every_kind_of_message_has_its_way(telegram: TelegramServer, start: Any, more: dict, heard: str) -> None:
+    start(**over_telegram(telegram))
+    telegram.say(7, **more)
+    until(lambda: telegram.sent)
+    assert telegram.texts(7)[0].startswith(f"heard {heard}".replace("<", "&lt;").replace('"', "&quot;"))
+
+
+def test_edits_and_joins_are_not_answered_and_a_group_is_spoken_to_once(telegram: TelegramServer, start: Any) -> None:
+    start(**over_telegram(telegram))
+    chat = {"id": 7, "type": "private"}
+    telegram.push(edited_message={"message_id": 1, "date": 1, "edit_date": 2, "chat": chat, "text": "edited"})
+    telegram.say(7, new_chat_title="x")
+    telegram.say(-5, "hello all", chat_type="supergroup")
+    telegram.say(-5, "again", chat_type="supergroup")
+    telegram.say(7, "last")
+    until(lambda: telegram.texts(7) and telegram.texts(-5))
+    assert [sent.split()[1] for sent in telegram.texts(7)] == ["last"]
+    assert telegram.texts(-5) == ["heard /group &lt;b&gt;&amp;"]
+
+
+def test_a_pressed_button_is_answered_and_shows_what_was_chosen(telegram: TelegramServer, start: Any) -> None:
+    start(**over_telegram(telegram))
+    keyboard = {
+        "inline_keyboard": [[{"text": "Menu", "callback_data": "/menu"}], [{"text": "Pay", "callback_data": "/p"}]]
+    }
+    chat = {"id": 7, "type": "private"}
+    message = {"message_id": 3, "date": 1_764_000_000, "chat": chat, "text": "x", "reply_markup": keyboard}
+    telegram.press(7, "/menu", message)
+    until(lambda: telegram.sent)
+    assert telegram.texts(7)[0].startswith("heard /menu")
+    until(lambda: any(method == "editMessageReplyMarkup" for method, _ in telegram.calls))
+    edited = next(fields for method, fields in telegram.calls if method == "editMessageReplyMarkup")
+    labels = [row[0]["text"] for row in edited["reply_markup"]["inline_keyboard"]]
+    assert labels == ["✓ Menu", "Pay"]
+
+
+def test_a_webhook_needs_its_secret_and_a_whole_update(telegram: TelegramServer, start: Any) -> None:
+    client = start(**over_telegram(telegram), public_url="https://wegwijs.example")
+    until(lambda: any(method == "setWebhook" for method, _ in telegram.calls))
+    hook = next(fields for method, fields in telegram.calls if method == "setWebhook")
+    assert hook["url"] == "https://wegwijs.example/webhooks/telegram"
+    headers = {"X-Telegram-Bot-Api-Secret-Token": webhook_secret(b"key of the tests")}
+    assert hook["secret_token"] == headers["X-Telegram-Bot-Api-Secret-Token"]
+    chat = {"id": 7, "type": "private"}
+    update = {"update_id": 1, "message": {"message_id": 1, "date": 1, "chat": chat, "text": "hello"}}
+    assert client.post("/webhooks/telegram", json=update).status_code == 403
+    for body in (b"x", b"[]", b"{}", b"null"):
+        assert client.post("/webhooks/telegram", content=body, headers=headers).status_code == 400, body
+    for _ in range(3):
+        assert client.post("/webhooks/telegram", json=update, headers=headers).status_code == 200
+    until(lambda: telegram.sent)
+    time.sleep(0.3)
+    assert len(telegram.sent) == 1
+
+
+def test_addresses_are_not_readable_in_the_database(telegram: TelegramServer, start: Any, service: Service) -> None:
+    start(**over_telegram(telegram))
+    telegram.say(987654321, "hello")
+    until(lambda: telegram.sent)
+    with service.engine.connect() as connection:
+        row = connection.execute(text("SELECT address, address_hash FROM conversation")).one()
+    assert "987654321" not in " ".join(map(str, row))
+
+
+def test_a_closed_channel_says_one_sentence_and_stores_nothing(
+    telegram: TelegramServer, start: Any, service: Service, content: Content
+) -> None:
+    start(**over_telegram(telegram), closed_channels=("telegram",))
+    telegram.say(7, "hello", code="pl")
+    until(lambda: telegram.sent)
+    assert telegram.texts(7)[0].startswith(content.phrases["pl"].phrases["channel.closed"].split("{")[0])
+    assert "112" in telegram.texts(7)[0]
+    with service.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM inbox")).scalar() == 0
+
+
+# --- WhatsApp ---------------------------------------------------------------------------------------
+
+
+def over_whatsapp(server: MetaServer) -> dict[str, Any]:
+    return {
+        "whatsapp_token": "meta-token",
+        "whatsapp_phone_id": "555",
+        "whatsapp_app_secret": SECRET,
+        "whatsapp_verify_token": "verify-me",
+        "whatsapp_api_url": f"{server.url}/v21.0",
+        "public_url": "https://wegwijs.example",
+    }
+
+
+def brought(client: TestClient, *, signed: bool = True, **value: Any) -> int:
+    body = json.dumps({"entry": [{"changes": [{"value": value}]}]}, ensure_ascii=False).encode()
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest() if signed else "0" * 64
+    headers = {"X-Hub-Signature-256": f"sha256={signature}"}
+    return client.post("/webhooks/whatsapp", content=body, headers=headers).status_code
+
+
+def message(number: int, **more: Any) -> dict[str, Any]:
+    return {"id": f"wamid.{number}", "from": "31612345678", "timestamp": "1", **more}
+
+
+def test_meta_checks_the_address(meta: MetaServer, start: Any) -> None:
+    client = start(**over_whatsapp(meta))
+    query = {"hub.mode": "subscribe", "hub.verify_token": "verify-me", "hub.challenge": "42"}
+    assert client.get("/webhooks/whatsapp", params=query).text == "42"
+    assert client.get("/webhooks/whatsapp", params={**query, "hub.verify_token": "no"}).status_code == 403
+
+
+def test_a_message_is_answered_once_and_read(meta: MetaServer, start: Any) -> None:
+    client = start(**over_whatsapp(meta))
+    hello = message(1, type="text", text={"body": "zażółć 👍"})
+    assert brought(client, signed=False, messages=[hello]) == 403
+    for _ in range(3):
+        assert brought(client, messages=[hello]) == 200
+    until(lambda: meta.sent)
+    time.sleep(0.3)
+    (sent,) = meta.sent
+    assert sent["to"] == "31612345678"
+    assert sent["interactive"]["type"] == "button"
+    assert sent["interactive"]["body"]["text"] == "heard zażółć 👍 <b>&"
+    assert sent["interactive"]["action"]["buttons"][0]["reply"] == {"id": "/menu", "title": "Menu"}
+    until(lambda: "wamid.1" in meta.read)
+
+
+@pytest.mark.parametrize(
+    ("more", "heard"),
+    [
+        ({"type": "interactive", "interactive": {"type": "button_reply", "button_reply": {"id": "/menu"}}}, "/menu"),
+        ({"type": "interactive", "interactive": {"type": "list_reply", "list_reply": {"id": "/care.gp"}}}, "/care.gp"),
+        ({"type": "location", "location": {"latitude": 51.4, "longitude": 6.2}}, "51.4,6.2"),
+        ({"type": "audio", "audio": {"id": "1"}}, "/cannot_read"),
+        ({"type": "image", "image": {"id": "1", "caption": "my payslip"}}, "my payslip"),
+        ({"type": "sticker", "sticker": {"id": "1"}}, "/cannot_read"),
+        ({"type": "contacts", "contacts": []}, "/cannot_read"),
+    ],
+)
+def test_every_kind_of_whatsapp_message_has_its_way(meta: MetaServer, start: Any, more: dict, heard: str) -> None:
+    client = start(**over_whatsapp(meta))
+    assert brought(client, messages=[message(1, **more)]) == 200
+    until(lambda: meta.sent)
+    assert meta.sent[0]["interactive"]["body"]["text"].startswith(f"heard {heard}")
+
+
+def test_a_cry_on_whatsapp_gets_its_number_at_once(meta: MetaServer, start: Any) -> None:
+    client = start(**over_whatsapp(meta))
+    brought(client, messages=[message(1, type="text", text={"body": CRY})])
+    assert len(meta.sent) == 1
+    assert "113" in json.dumps(meta.sent[0])
+
+
+def test_people_without_a_visible_number_are_people_too(meta: MetaServer, start: Any) -> None:
+    client = start(**over_whatsapp(meta))
+    anonymous = {"id": "wamid.1", "from_user_id": "US.12345", "type": "text", "text": {"body": "hello"}}
+    assert brought(client, messages=[anonymous]) == 200
+    until(lambda: meta.sent)
+    assert meta.sent[0]["to"] == "US.12345"
+
+
+def test_what_meta_does_not_take_is_tried_again_or_given_up(meta: MetaServer, start: Any, service: Service) -> None:
+    client = start(**over_whatsapp(meta))
+    meta.answers += [no_json(), refused(130429, 429, **{"retry-after": "1"}), refused(131026)]
+    brought(client, messages=[message(1, type="text", text={"body": "one"})])
+
+    def failure() -> str | None:
+        with service.engine.connect() as connection:
+            return connection.execute(text("SELECT failure FROM outbox")).scalar()
+
+    until(failure, 20)
+    assert failure() == "code_131026"
+    assert meta.sent == []
+
+
+def test_after_a_day_only_a_template_goes_out_and_it_tells_nothing(meta: MetaServer, start: Any) -> None:
+    client = start(**over_whatsapp(meta))
+    meta.answers.append(refused(131047))
+    brought(client, messages=[message(1, type="text", text={"body": "my secret"})])
+    until(lambda: meta.sent)
+    assert meta.sent[0]["type"] == "template"
+    assert "secret" not in json.dumps(meta.sent)
+
+
+def test_statuses_come_in_any_order_and_never_step_back(meta: MetaServer, start: Any, service: Service) -> None:
+    client = start(**over_whatsapp(meta))
+    brought(client, messages=[message(1, type="text", text={"body": "one"})])
+
+    def state() -> str | None:
+        with service.engine.connect() as connection:
+            return connection.execute(text("SELECT state FROM outbox")).scalar()
+
+    until(lambda: state() == "sent")
+    for status in ("read", "delivered", "sent"):
+        assert brought(client, statuses=[{"id": "wamid.out1", "status": status}]) == 200
+    assert state() == "read"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"x", b"[]", b"{}", b'{"entry": 1}', b'{"entry": [{"changes": [{"value": {"messages": [{}]}}]}]}']
+)
+def test_a_webhook_that_is_none_is_refused(meta: MetaServer, start: Any, body: bytes) -> None:
+    client = start(**over_whatsapp(meta))
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"X-Hub-Signature-256": f"sha256={signature}"}
+    assert client.post("/webhooks/whatsapp", content=body, headers=headers).status_code == 400
+
+
+def test_a_channel_without_its_token_has_no_webhook(start: Any) -> None:
+    client = start()
+    assert client.post("/webhooks/whatsapp", content=b"{}").status_code == 404
+    assert client.post("/webhooks/telegram", content=b"{}").status_code == 404
+
+
+def test_half_set_channels_stop_the_start_with_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHATSAPP_TOKEN", "a-secret-token")
+    with pytest.raises(SettingsError) as raised:
+        read_settings()
+    assert "WHATSAPP_PHONE_ID" in str(raised.value)
+    assert "a-secret-token" not in str(raised.value)

@@ -1,0 +1,103 @@
+"""Every answer in every language fits the messengers' limits, and nothing of it is cut."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rasa_sdk import Tracker
+
+from actions.answer import render as render_answer
+from actions.context import Context
+from actions.emergency import help_for, in_emergencies_only
+from actions.follow_ups import ActionMore, ActionSources, ActionSteps, ActionWhoHelps
+from actions.menu import ActionGreet, ActionHuman, ActionMenu
+from actions.reply import Reply
+from bot.channels import telegram, whatsapp
+from bot.channels.render import blocks, split
+from knowledge import answers
+from knowledge.files import Content
+from tests.conftest import NOW
+
+
+def replies(content: Content) -> Iterator[Reply]:
+    for language in content.languages:
+        tracker = Tracker("x", {}, {"intent": {"name": "x"}, "text": ""}, [], False, None, {}, "x")
+        context = Context(tracker, content, language, NOW)
+        for topic in content.topics:
+            answer = answers.answer(content, topic, language, now=NOW)
+            yield render_answer(context, answer)
+            for action in (ActionMore(), ActionSteps(), ActionWhoHelps(), ActionSources()):
+                yield action.part(context, answer)
+        for plain in (ActionGreet(), ActionMenu(), ActionHuman()):
+            yield plain.reply(context)[0]
+    for language in content.known_languages:
+        for topic in content.topics:
+            if topic.startswith("urgent."):
+                yield help_for(content, (topic,), language, now=NOW)
+    for language in content.emergency:
+        yield in_emergencies_only(content, language)
+
+
+def test_every_reply_fits_telegram(content: Content) -> None:
+    for reply in replies(content):
+        for payload in telegram.render(reply):
+            plain = html.unescape(re.sub(r"</?b>", "", payload.text))
+            assert 0 < len(plain) <= telegram.MAX_TEXT_CHARACTERS
+        for button in reply.buttons:
+            assert len(button.payload.encode()) <= telegram.MAX_CALLBACK_BYTES, button.payload
+
+
+def test_an_answer_is_one_message_on_telegram(content: Content) -> None:
+    for reply in replies(content):
+        if reply.topic and reply.sections:
+            assert len(telegram.render(reply)) <= 2, (reply.topic, reply.language)
+
+
+def test_every_reply_fits_whatsapp(content: Content) -> None:
+    for reply in replies(content):
+        for message in whatsapp.render(reply, choose="Choose"):
+            if message["type"] == "text":
+                assert 0 < len(message["text"]["body"]) <= whatsapp.MAX_TEXT_CHARACTERS
+                continue
+            interactive = message["interactive"]
+            assert 0 < len(interactive["body"]["text"]) <= whatsapp.MAX_BODY_CHARACTERS
+            action = interactive["action"]
+            for button in action.get("buttons", ()):
+                assert len(button["reply"]["title"]) <= whatsapp.BUTTON_CHARACTERS
+            rows = [row for section in action.get("sections", ()) for row in section["rows"]]
+            assert len(rows) <= whatsapp.MOST_ROWS
+            for row in rows:
+                assert len(row["title"]) <= whatsapp.ROW_CHARACTERS
+                assert len(row.get("description", "")) <= whatsapp.ROW_DESCRIPTION_CHARACTERS
+            assert len({row["id"] for row in rows}) == len(rows)
+
+
+def test_nothing_is_cut(content: Content) -> None:
+    for reply in replies(content):
+        shown = " ".join(re.sub(r"</?b>", "", payload.text) for payload in telegram.render(reply))
+        for part in (reply.text, *(item for section in reply.sections for item in section.items)):
+            for word in html.escape(part.replace("**", "")).split():
+                assert word in shown, (reply.topic, reply.language, word)
+
+
+def test_in_danger_the_numbers_come_first(content: Content) -> None:
+    reply = help_for(content, ("urgent.danger",), "en", now=NOW)
+    assert blocks(reply)[1].startswith("📞 **112**")
+
+
+@given(st.lists(st.text(min_size=1, max_size=400), min_size=1, max_size=8), st.integers(20, 200))
+def test_splitting_loses_nothing_and_keeps_the_limit(parts: list[str], limit: int) -> None:
+    messages = split(parts, limit)
+    assert all(len(message) <= limit for message in messages)
+    assert "".join("".join(messages).split()) == "".join("".join(parts).split())
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a & b", "**bold** <i>", "**", "****"])
+def test_telegram_takes_nothing_for_markup_but_our_bold(text: str) -> None:
+    (payload,) = telegram.render(Reply(language="en", text=text))
+    assert re.sub(r"</?b>", "", payload.text).count("<") == 0
