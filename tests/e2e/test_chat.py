@@ -8,11 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.process import Process
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+FLAGS.append("--host-resolver-rules=MAP wegwijs.test 127.0.0.1")  # a name that is neither https nor localhost
+CRY = "I want to kill myself"
 PHONE = {"width": 320, "height": 640}
 ANSWER_MS = 15_000
 
@@ -149,3 +151,93 @@ def test_the_page_asks_nothing_of_any_other_host(browser: Browser, process: Proc
     assert hosts == {process.url.split("/")[2]}
     assert context.cookies() == []
     context.close()
+
+
+def failing(page: Page, status: int, detail: str, *, times: int = 1) -> None:
+    """Let the next posted messages fail as a server in trouble would."""
+    left = [times]
+
+    def answer(route: Route) -> None:
+        if route.request.method == "POST" and left[0] > 0:
+            left[0] -= 1
+            route.fulfill(status=status, json={"detail": detail, "reply": None}, headers={"Retry-After": "1"})
+        else:
+            route.continue_()
+
+    page.route("**/api/v1/messages", answer)
+
+
+def test_it_works_over_plain_http_on_a_name_of_the_network(browser: Browser, process: Process) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"http://wegwijs.test:{process.port}")
+    expect(page.locator(".bot").first).to_contain_text("robot", timeout=ANSWER_MS)
+    assert page.evaluate("window.isSecureContext") is False
+    ask(page, "how high is the minimum wage per hour?")
+    expect(page.locator(".bot h2").last).to_contain_text("minimum wage", ignore_case=True, timeout=ANSWER_MS)
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "said"),
+    [(500, "error.server", "our side"), (503, "error.database", "our side"), (429, "error.too_many", "at once")],
+)
+def test_a_message_that_fails_holds_no_cry_back_and_the_true_reason_is_said(
+    page: Page, status: int, detail: str, said: str
+) -> None:
+    failing(page, status, detail, times=1)
+    ask(page, "how many holidays do i have")
+    expect(page.get_by_role("status")).to_contain_text(said)
+    ask(page, CRY)
+    expect(page.locator('.bot.urgent a.call[href="tel:113"]').first).to_be_visible(timeout=1000)
+    expect(page.locator(".bot h2", has_text="holiday")).to_be_visible(timeout=ANSWER_MS)
+    expect(page.locator(".bot.urgent")).to_have_count(1)
+
+
+def test_what_is_refused_says_why_and_can_be_written_again(page: Page) -> None:
+    failing(page, 422, "error.too_long")
+    ask(page, "a question")
+    expect(page.get_by_role("status")).to_contain_text("too long")
+    page.locator(".person.failed button").click()
+    expect(page.get_by_label("Your message")).to_have_value("a question")
+
+
+def test_a_lost_conversation_begins_anew_by_itself(page: Page) -> None:
+    page.evaluate("localStorage.setItem('wegwijs.token', 'somebody-elses-or-deleted')")
+    ask(page, "how many holidays do i have")
+    expect(page.locator(".bot h2").last).to_contain_text("holiday", ignore_case=True, timeout=ANSWER_MS)
+
+
+def test_what_waits_is_drawn_again_after_a_reload_and_sent(page: Page) -> None:
+    failing(page, 503, "error.database", times=100)
+    ask(page, "how many holidays do i have")
+    expect(page.locator(".person.waiting")).to_be_visible()
+    page.reload()
+    expect(page.locator(".person")).to_contain_text("how many holidays", timeout=ANSWER_MS)
+    page.unroute("**/api/v1/messages")
+    expect(page.locator(".bot h2").last).to_contain_text("holiday", ignore_case=True, timeout=30_000)
+    expect(page.locator(".person")).to_have_count(1)
+
+
+def test_with_every_request_failing_the_cry_is_heard_by_the_frozen_path(page: Page) -> None:
+    page.evaluate("localStorage.removeItem('wegwijs.token')")
+    page.route("**/api/v1/conversations", lambda route: route.fulfill(status=500, body="x"))
+    ask(page, CRY)
+    expect(page.locator('.bot.urgent a.call[href="tel:113"]').first).to_be_visible(timeout=1000)
+
+
+def test_a_pressed_button_stands_in_the_conversation_after_a_reload(page: Page) -> None:
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("button", name="Health and care").click(timeout=ANSWER_MS)
+    expect(page.get_by_role("button", name="Pregnancy")).to_be_visible(timeout=ANSWER_MS)
+    page.reload()
+    expect(page.locator(".person", has_text="Health and care")).to_be_visible(timeout=ANSWER_MS)
+
+
+def test_help_in_arabic_stands_from_right_to_left_and_the_page_keeps_its_language(page: Page) -> None:
+    ask(page, "أريد أن أموت")
+    answer = page.locator(".bot.urgent")
+    expect(answer).to_have_attribute("dir", "rtl", timeout=ANSWER_MS)
+    expect(answer).to_have_attribute("lang", "ar")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(answer.locator('a.call[href="tel:113"]').first).to_be_in_viewport()
