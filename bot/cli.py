@@ -206,6 +206,31 @@ def check(
 
 
 @kb.command()
+def drift(
+    accept: Annotated[
+        Optional[list[str]], typer.Option("--accept", help="Note that a topic's words were read with today's facts.")
+    ] = None,
+) -> None:
+    """List the answers whose facts have changed since their words were read. Exit code 1 where there are any."""
+    from knowledge.drift import accept as accept_topics
+    from knowledge.drift import drifted
+
+    content = _content()
+    if accept:
+        try:
+            screen.print(f"{accept_topics(content, accept)} texts noted as read with today's facts")
+        except LookupError as error:
+            _fail(str(error), EXIT_FAULTS)
+        return
+    found = list(drifted(content))
+    for one in found:
+        why = "its facts have changed since it was read" if one.was_read else "was never noted as read"
+        screen.print(f"{one.topic} ({one.language}): {why}", highlight=False)
+    screen.print(f"{len(found)} texts to read")
+    raise typer.Exit(EXIT_FAULTS if found else 0)
+
+
+@kb.command()
 def build() -> None:
     """Compile the content into the database; a running service picks it up by itself."""
     service = _open(_settings())

@@ -23,6 +23,8 @@ SHORT_CHARACTERS = 500  # of the filled-in short answer: one phone screen
 MESSAGE_CHARACTERS = 4096  # Telegram and WhatsApp text
 BUTTON_CHARACTERS = 20  # WhatsApp reply button
 TITLE_CHARACTERS = 72  # WhatsApp list row description
+SHORT_WORDS = 60  # of the short answer, filled in
+MOST_STEPS = 5
 SENTENCE_WORDS = 20  # longest average that still reads as B1 (Direct Duidelijk advises 15 or fewer)
 RELATED = range(2, 5)
 URGENT = "urgent."
@@ -37,6 +39,8 @@ EMERGENCY_PHRASES = {
     "label.who_helps": set(),
     "web.call": {"phone"},
 }
+DOUBLE_STOP = re.compile(r"(?<!\.)\.\.(?!\.)")
+UNKNOWN_TAG = re.compile(r"^\[(?!(?:eu|ukraine|other)\])[^\]]*\]")
 MONEY_IN_WORDS = re.compile(r"€\s?\d|\d\s?(?:€|euro\b|EUR\b|zł)|\b0800[ -]?\d{2}|\b0900[ -]?\d{2}|\+31")
 
 
@@ -187,6 +191,8 @@ def _words(content: Content, topic: str, language: str) -> Iterator[Fault]:
         yield _fault(file, name, f"is not among the parameters of {_topic_file(topic)}")
     for text in words.texts():
         yield from _plurals(content, file, text, language)
+        if (tag := UNKNOWN_TAG.match(text)) is not None:
+            yield _fault(file, "words", f"{tag[0]!r} is no group: [eu], [ukraine] or [other]")
         if MONEY_IN_WORDS.search(text):
             yield _fault(file, "words", "an amount or telephone number stands in the words: make it a placeholder")
     if len(words.button) > BUTTON_CHARACTERS:
@@ -209,6 +215,20 @@ def _lengths(content: Content, today: date) -> Iterator[Fault]:
             continue
         file = _words_file(topic, language)
         short = fill(content, words.short, language, on=today)
+        is_urgent = topic.startswith(URGENT)
+        if is_urgent:
+            first_screen = " ".join(fill(content, part, language, on=today) for part in _first_screen(words))
+            if (count := len(first_screen.split())) > URGENT_WORDS:
+                yield _fault(file, "file", f"its first screen has {count} words, at most {URGENT_WORDS}")
+        elif (count := len(short.split())) > SHORT_WORDS:
+            yield _fault(file, "short", f"has {count} words filled in, at most {SHORT_WORDS}", "warning")
+        if len(words.steps) > MOST_STEPS:
+            yield _fault(file, "steps", f"are {len(words.steps)}, at most {MOST_STEPS}", "warning")
+        for text in words.texts():
+            if DOUBLE_STOP.search(fill(content, text, language, on=today)):
+                yield _fault(
+                    file, "words", "ends a date or an abbreviation with two full stops: put the words in another order"
+                )
         if len(short) > SHORT_CHARACTERS:
             yield _fault(file, "short", f"has {len(short)} characters filled in, at most {SHORT_CHARACTERS}")
         whole = "\n".join(fill(content, text, language, on=today) for text in words.texts())
@@ -224,6 +244,10 @@ def _lengths(content: Content, today: date) -> Iterator[Fault]:
             yield _fault(file, "title", f"has {len(title)} characters, at most {TITLE_CHARACTERS}")
         if (average := words_per_sentence(words)) > SENTENCE_WORDS:
             yield _fault(file, "words", f"{average} words a sentence, B1 is about {SENTENCE_WORDS} at most", "warning")
+
+
+def _first_screen(words: Words) -> tuple[str, ...]:
+    return (words.title, words.short, *words.steps)
 
 
 def _staleness(content: Content, today: date) -> Iterator[Fault]:
