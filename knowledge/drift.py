@@ -18,7 +18,9 @@ from knowledge.schema import Topic
 
 REVIEWED = "reviewed.yml"
 DIGEST_LENGTH = 12
-_HEADER = "# Digest of the facts of each topic when its words in a language were last read; written by `wegwijs kb drift --accept`.\n"
+_HEADER = (
+    "# Digest of the facts of each topic when its words in a language were last read (wegwijs kb drift --accept).\n"
+)
 
 
 @dataclass(frozen=True, order=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_no_text_breaks_the_parser_in_another_way(text: str) -> None:
 def test_the_shipped_content_has_no_errors_and_is_complete_in_every_language() -> None:
     report = check(CONTENT_FOLDER, today=NOW.date())
     assert [str(fault) for fault in report.errors] == []
-    assert len(report.coverage) == 55
+    assert report.coverage.keys() == load()[0].topics.keys()
     assert {"en", "nl", "pl", "uk"} <= set(report.languages)
     assert all(mark == "✓" for row in report.coverage.values() for mark in row.values())
 
@@ -91,7 +92,7 @@ def test_an_unequal_placeholder_is_an_error(folder: Path) -> None:
     path = folder / "topics" / "work" / "minimum_wage.nl.md"
     text = path.read_text("utf-8")
     name = sorted(placeholders(text))[0]
-    path.write_text(text.replace(f"{{{name}}}", "15"), "utf-8")
+    path.write_text(re.sub(rf"\{{{re.escape(name)}(?::[^}}]*)?\}}", "15", text), "utf-8")
     assert "topics/work/minimum_wage.nl.md" in faults_of(folder)
     assert name in faults_of(folder)
 
