@@ -26,7 +26,7 @@ from bot.inbox import Kind, Turn
 from bot.writer import Writer
 
 MAX_ATTEMPTS = 3
-TURN_SECONDS = 5.0  # an answer takes milliseconds; what takes longer than this hangs
+TURN_SECONDS = 10.0  # an answer takes milliseconds; what takes longer than this hangs
 TOGETHER = 16  # conversations to claim at once
 LOOKED_AT_TOGETHER = 50
 IDLE_SECONDS = 1.0  # how often to look for messages of killed workers while nothing comes in
@@ -153,6 +153,10 @@ class Worker:
         now, text = self._clock(), _text_of(turn)
         frozen = self._frozen()
         urgent = frozen.urgent_reply(text, language=turn.language, hint=turn.hint, now=now)
+        if turn.kind is Kind.BUTTON:
+            urgent = frozen.pressed(
+                turn.body, language=turn.slots.get("native") or turn.language, hint=turn.hint, now=now
+            )
         if urgent is not None:
             slots = {**turn.slots, "topic": urgent.topic, "asked": None}
             return lambda session: self._store(session, turn, Outcome((urgent,), slots))

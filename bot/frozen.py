@@ -16,7 +16,7 @@ from actions.reply import Reply
 from knowledge import answers
 from knowledge.files import Content
 from nlu.languages import LanguageIdentifier, LinguaDetector
-from nlu.urgency import Level, PhraseRules, Urgency
+from nlu.urgency import PREFIX, Level, PhraseRules, Urgency
 
 DEFAULT_LANGUAGE = "en"
 log = structlog.get_logger()
@@ -45,6 +45,15 @@ class FrozenPath:
             return None
         spoken = self._language_of(text, found, language, hint)
         return help_for(self._content, (found.label, *found.also), spoken, now=now)
+
+    def pressed(self, payload: str, *, language: str | None, hint: str | None, now: datetime) -> Reply | None:
+        """The help behind the button of an emergency; None for any other button."""
+        kind = payload.removeprefix("/")
+        if kind not in self._content.topics or not kind.startswith(PREFIX):
+            return None
+        known = self._content.known_languages
+        spoken = next((code for code in (language, hint) if code in known), DEFAULT_LANGUAGE)
+        return help_for(self._content, (kind,), str(spoken), now=now)
 
     def one_moment(self, text: str, *, language: str | None, hint: str | None) -> Reply:
         """The honest word that an answer will come."""

@@ -18,7 +18,7 @@ from bot.assistant_port import AssistantPort
 from bot.settings import Settings
 from bot.writer import NotReadyError, Writer
 from knowledge.build import build, version_of
-from knowledge.database import engine_for, session_factory
+from knowledge.database import engine_for, make_private, session_factory
 from knowledge.files import Content
 from knowledge.store import ContentStore, Edition
 
@@ -78,6 +78,7 @@ class Service:
             sqlalchemy.exc.SQLAlchemyError: the database can't be reached; call it again later.
 
         """
+        make_private(self.engine)
         database.upgrade(self.engine)
         with self.sessions.begin() as session:
             build(session, content, now=now)
@@ -91,6 +92,8 @@ class Service:
     def begin_anew(self) -> bool:
         """Let go of a database whose file has vanished or was replaced; returns whether `prepare` is needed again."""
         path = self._path()
+        if not self._is_prepared and path is not None:
+            self.engine.dispose()  # connections stay with the file that they opened, also when another stands there now
         if not self._is_prepared or path is None:
             return not self._is_prepared
         if _identity(path) == self._file:

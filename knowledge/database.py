@@ -32,6 +32,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 BUSY_TIMEOUT_MS = 10_000
+LOG_PATIENCE_MS = 100
 PRIVATE = 0o600  # what people wrote is for the owner of the process alone
 READING = "wegwijs_reading"
 
@@ -73,9 +74,8 @@ def engine_for(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True)
-    if parsed.database and parsed.database != ":memory:":
-        _make_private(Path(parsed.database))
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+    make_private(engine)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -117,11 +117,25 @@ def _insert_statement(insert: Callable[[Any], Any], table: type[Base]) -> Any:
 
 
 def empty_the_log(engine: Engine) -> None:
-    """Leave nothing of what was deleted in SQLite's write-ahead log; PostgreSQL's is not ours to empty."""
+    """Leave nothing of what was deleted in SQLite's write-ahead log; PostgreSQL's is not ours to empty.
+
+    Waits only a moment for somebody who reads: nobody's message may stand still for it, and it is done again later.
+    """
     if engine.dialect.name == "sqlite":
-        with engine.connect().execution_options(**{READING: True}) as connection:
-            connection.rollback()
-            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        raw = engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            cursor.execute(f"PRAGMA busy_timeout = {LOG_PATIENCE_MS}")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        finally:
+            raw.close()
+
+
+def make_private(engine: Engine) -> None:
+    """Make a SQLite database file, there or not yet, readable by its owner only."""
+    if engine.dialect.name == "sqlite" and engine.url.database and engine.url.database != ":memory:":
+        _make_private(Path(engine.url.database))
 
 
 def _make_private(path: Path) -> None:

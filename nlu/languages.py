@@ -38,6 +38,7 @@ SURE = 0.8  # posterior below which the second likeliest language is offered to 
 _FLOOR = 1e-4
 # No detector beside our own may rule a language out: vocabulary takes Ukrainian in Latin letters for Polish.
 _BESIDE_FLOOR = 1e-2
+OWN_WEIGHT_OTHER_SCRIPT = 0.2  # Ukrainian examples are full of Russian words, which the vocabulary keeps apart
 OWN_WEIGHT = 0.6  # our own detector knows how people type, the one beside it words that no example has (docs/models.md)
 _NOISE = re.compile(r"https?://\S+|\S+@\S+|\b[\w-]+\.(?:nl|com|org|eu)\b")
 _STREET = re.compile(
@@ -205,7 +206,10 @@ class LanguageIdentifier:
     def _posterior(self, text: str, prior: Mapping[str, float]) -> dict[str, float]:
         candidates = self._candidates(text)
         evidence = {code: math.log(prior[code]) for code in candidates}
-        for detector, share, floor in self._detectors:
+        is_other = _script(text) != LATIN and len(self._detectors) > 1
+        for number, (detector, usual, floor) in enumerate(self._detectors):
+            own = number == 0
+            share = usual if not is_other else OWN_WEIGHT_OTHER_SCRIPT if own else 1 - OWN_WEIGHT_OTHER_SCRIPT
             found = detector.probabilities(text)
             for code in candidates:
                 evidence[code] += share * math.log(max(found.get(code, 0.0), floor))

@@ -28,7 +28,12 @@ GAP = 4  # words that "…" may stand for
 WINDOW = 12  # words within which all parts of a phrase stand
 SHORTEST_STEM = 2  # letters before a "*": a shorter stem would be most words
 
-_APOSTROPHE = re.compile(r"['’ʼ`´‘]")
+MOST_WORDS = 600  # that are looked at: of a longer text the beginning and the end
+END_WORDS = 200
+
+# Apostrophes, and signs that nobody sees (soft hyphens, joiners), which phones and copied texts put into words.
+_NOT_SEEN = re.compile(r"['’ʼ`´‘\u00ad\u200b-\u200f\u2060\ufeff]")
+_SPELLED = re.compile(r"(?<!\w)(?:\w[ .\-_*]){2,}\w(?!\w)")  # "k i l l"
 _STRETCHED = re.compile(r"(.)\1{2,}")
 _TOKEN = re.compile(r"[^\W_]+|[\u2600-\u27bf\U0001f000-\U0001faff]")
 
@@ -41,12 +46,13 @@ class PhraseError(ValueError):
 
 def words_of(text: str) -> list[str]:
     """The folded words and signs of a text in order; one that is said several times in a row counts once."""
-    plain = _STRETCHED.sub(r"\1", _APOSTROPHE.sub("", fold(text)))
+    plain = _STRETCHED.sub(r"\1", _NOT_SEEN.sub("", fold(text)))
+    plain = _SPELLED.sub(lambda letters: re.sub(r"[\W_]", "", letters[0]), plain)
     found: list[str] = []
     for word in _TOKEN.findall(plain):
         if not found or found[-1] != word:
             found.append(word)
-    return found
+    return found if len(found) <= MOST_WORDS else [*found[: MOST_WORDS - END_WORDS], *found[-END_WORDS:]]
 
 
 @dataclass(frozen=True)
@@ -74,14 +80,16 @@ class _Phrase(Generic[Payload]):
     payload: Payload
 
     def fits(self, words: Sequence[str], at: int) -> bool:
-        """Whether the message has the phrase, its first part beginning at one of its words."""
+        """Whether the message has all parts of the phrase, the first one beginning at one of its words."""
         end = _end(self.parts[0], words, at)
         if end is None or (self.is_whole and (at, end) != (0, len(words))):
             return False
         near = range(max(0, at - WINDOW), min(len(words), end + WINDOW))
-        if not all(any(_end(part, words, start) is not None for start in near) for part in self.parts[1:]):
-            return False
-        return not any(_end(part, words, start) is not None for part in self.without for start in range(len(words)))
+        return all(any(_end(part, words, start) is not None for start in near) for part in self.parts[1:])
+
+    def is_held_back(self, words: Sequence[str]) -> bool:
+        """Whether the message has what the phrase must stand without."""
+        return any(_end(part, words, start) is not None for part in self.without for start in range(len(words)))
 
 
 class PhraseBook(Generic[Payload]):
@@ -116,11 +124,17 @@ class PhraseBook(Generic[Payload]):
         self._any_inside = re.compile("|".join(map(re.escape, self._by_inside)) or "(?!)")
 
     def find(self, text: str) -> Iterator[Payload]:
-        """What stands behind each phrase that the text has; a phrase counts once for each place where it begins."""
+        """What stands behind each phrase that the text has, each once, in the order of the text."""
         words = words_of(text)
+        # Decided for this text: found, or held back by what stands elsewhere in it. Without it a text that repeats one word
+        # would be read again from the start at each.
+        decided: set[int] = set()
         for at, word in enumerate(words):
             for phrase in self._beginning_with(word):
-                if phrase.fits(words, at):
+                if id(phrase) in decided or not phrase.fits(words, at):
+                    continue
+                decided.add(id(phrase))
+                if not phrase.is_held_back(words):
                     yield phrase.payload
 
     def _beginning_with(self, word: str) -> Iterator[_Phrase[Payload]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, NoReturn
@@ -34,7 +34,7 @@ from bot.frozen import FrozenPath
 from bot.inbox import Found, Incoming, Kind
 from bot.models import Conversation, InboxMessage
 from bot.service import Service
-from bot.web.body import BodyTooLargeError, read_body
+from bot.web.body import BodyTooLargeError, BodyTooSlowError, read_body, readable
 from bot.web.texts import page_texts
 from knowledge.database import empty_the_log, reading
 from nlu.urgency import Level, Urgency
@@ -45,6 +45,8 @@ LOOK_AGAIN_SECONDS = 2.0  # for what another process stored
 STORE_SECONDS = 0.7  # to wait for a database that is busy: somebody in danger looks at the screen meanwhile
 STREAMS_PER_CONVERSATION = 4
 STREAMS_PER_ADDRESS = 300
+LONG_TEXT = 500  # characters
+DELETE_SECONDS = 2.0
 LARGEST_CURSOR = 2**53 - 1
 router = APIRouter(prefix="/api/v1", tags=["chat"])
 
@@ -252,8 +254,15 @@ async def listen(
 
 @router.delete("/conversation", status_code=status.HTTP_204_NO_CONTENT)
 async def delete(request: Request, service: ServiceOf, conversation_id: ConversationId) -> Response:
-    """Delete the conversation with everything in it, at once."""
-    await service.writer.run(lambda session: people.forget(session, conversation_id), within=10)
+    """Delete the conversation with everything in it: 204 when it is done, 202 when it will be as soon as the database is free.
+
+    Whoever leaves the page does not wait for the answer, so the deletion is not given up either.
+    """
+    done = asyncio.wrap_future(service.writer.submit(lambda session: people.forget(session, conversation_id)))
+    try:
+        await asyncio.wait_for(asyncio.shield(done), DELETE_SECONDS)
+    except TimeoutError:
+        return Response(status_code=status.HTTP_202_ACCEPTED)
     await run_in_threadpool(empty_the_log, service.engine)
     request.app.state.announcer.announce(conversation_id)
     return Response(status_code=status.HTTP_204_NO_CONTENT)
@@ -296,23 +305,34 @@ class _Arrival:
 
 async def _arrival(request: Request) -> _Arrival:
     frozen: FrozenPath = request.app.state.frozen()
+    data: object
     try:
-        raw, error = await read_body(request), None
-    except BodyTooLargeError as too_large:
-        raw, error = too_large.beginning, HTTPException(413, "error.too_long")
-    data: object = error
-    if error is None:
-        try:
-            data = json.loads(raw)
-        except (ValueError, RecursionError):
-            data = HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "error.no_json")
+        raw = await read_body(request)
+        data = json.loads(raw)
+    except BodyTooLargeError as unfinished:
+        raw, data = unfinished.beginning, HTTPException(413, "error.too_long")
+    except BodyTooSlowError as unfinished:
+        raw, data = unfinished.beginning, HTTPException(408, "error.too_slow")
+    except (ValueError, RecursionError):
+        data = HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "error.no_json")
     fields = data if isinstance(data, dict) else {}
     text = fields.get("text")
-    # What is no JSON is read as it stands: a cry for help may come from a client that somebody wrote in a hurry.
-    text = _whole(text) if isinstance(text, str) else "" if fields else _whole(raw.decode("utf-8", "replace"))
     hint = fields.get("language")
     hint = hint if isinstance(hint, str) and len(hint) <= 8 else None
-    return _Arrival(data, text, hint, frozen.judge(text), utc_now(), frozen)
+    said = text if isinstance(text, str) else " ".join(_strings(data)) or readable(raw)
+    text = _whole(said)
+    # Longer than anybody writes: judged beside the loop that serves everybody else.
+    urgency = frozen.judge(text) if len(text) < LONG_TEXT else await run_in_threadpool(frozen.judge, text)
+    return _Arrival(data, text, hint, urgency, utc_now(), frozen)
+
+
+def _strings(data: object, depth: int = 4) -> Iterator[str]:
+    """Every text in what was sent: a client that somebody wrote in a hurry may put a cry for help anywhere."""
+    if isinstance(data, str):
+        yield data
+    elif depth and isinstance(data, dict | list):
+        for value in data.values() if isinstance(data, dict) else data:
+            yield from _strings(value, depth - 1)
 
 
 async def _take(request: Request, service: Service, arrival: _Arrival, authorization: str) -> Accepted | JSONResponse:

@@ -17,19 +17,23 @@ LARGEST_HEADERS = 32 * 1024  # bytes
 
 
 class ImpatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose first request does not come, and one whose headers never end."""
+    """Closes a connection whose request does not come, or whose headers never end; the first one and every one after it."""
+
+    _header_bytes = 0
+    _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Start the clock."""
         super().connection_made(transport)
-        self._header_bytes = 0
-        self._patience: asyncio.TimerHandle | None = self.loop.call_later(REQUEST_SECONDS, transport.close)
+        self._wait_for_request()
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless headers have grown beyond all measure."""
-        if self._patience is not None:
+        if self.cycle is None or self.cycle.response_complete:
+            if self._patience is None:
+                self._wait_for_request()
             self._header_bytes += len(data)
-            if self._header_bytes > LARGEST_HEADERS and self.cycle is None:
+            if self._header_bytes > LARGEST_HEADERS and not self._is_whole(data):
                 self.transport.close()
                 return
         super().data_received(data)
@@ -43,6 +47,15 @@ class ImpatientProtocol(HttpToolsProtocol):
         """Nobody waits any more."""
         self._calm()
         super().connection_lost(exc)
+
+    @staticmethod
+    def _is_whole(data: bytes) -> bool:
+        # Headers and the beginning of a body may come in one piece.
+        return b"\r\n\r\n" in data[:LARGEST_HEADERS]
+
+    def _wait_for_request(self) -> None:
+        self._header_bytes = 0
+        self._patience = self.loop.call_later(REQUEST_SECONDS, self.transport.close)
 
     def _calm(self) -> None:
         if self._patience is not None:

@@ -13,7 +13,7 @@ from bot import outbox
 from bot.channels import telegram, whatsapp
 from bot.channels.port import ForgedRequestError, MalformedPayloadError
 from bot.channels.registry import TELEGRAM_WEBHOOK, WHATSAPP_WEBHOOK, Channels
-from bot.web.body import BodyTooLargeError, read_body
+from bot.web.body import BodyTooLargeError, BodyTooSlowError, read_body
 
 LARGEST_WEBHOOK = 1024 * 1024  # bytes: Meta gathers up to a thousand updates
 
@@ -83,3 +83,5 @@ async def _body(request: Request) -> bytes:
         return await read_body(request, most=LARGEST_WEBHOOK)
     except BodyTooLargeError:
         raise HTTPException(413) from None
+    except BodyTooSlowError:
+        raise HTTPException(408) from None

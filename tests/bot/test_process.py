@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -58,6 +59,35 @@ def test_nothing_of_a_message_is_logged_and_every_line_is_json(process: Process)
     assert "gęślą" not in process.log.read_text("utf-8")
     assert "minimum wage" not in process.log.read_text("utf-8")
     assert len(events) == len(lines), [line for line in lines if not line.startswith("{")][:3]
+
+
+def test_a_request_that_never_comes_is_hung_up_on_the_first_and_the_second(process: Process) -> None:
+    for before in (b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", process.port), timeout=20) as connection:
+            if before:
+                connection.sendall(before)
+                assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+            connection.sendall(b"GET / HTTP/1.1\r\nHost:")
+            began = time.monotonic()
+            assert connection.recv(4096) == b""
+            assert time.monotonic() - began < 15
+
+
+def test_headers_without_end_are_not_read_on_and_on(process: Process) -> None:
+    with socket.create_connection(("127.0.0.1", process.port), timeout=20) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.recv(4096)
+        assert _is_hung_up_on(connection)
+
+
+def _is_hung_up_on(connection: socket.socket) -> bool:
+    try:
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        for number in range(2000):
+            connection.sendall(b"X-%d: " % number + b"a" * 1000 + b"\r\n")
+    except OSError:
+        return True
+    return False
 
 
 def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -140,6 +140,79 @@ def test_and_who_sends_no_json_at_all(client: TestClient, token: dict[str, str],
     assert answer.json()["reply"]["topic"] == "urgent.suicide"
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        json.dumps({"message": CRY}).encode(),
+        json.dumps({"text": [CRY]}).encode(),
+        json.dumps({"text": {"body": CRY}}).encode(),
+        json.dumps({"button": CRY}).encode(),
+        json.dumps(["хочу померти"]).encode(),
+        json.dumps("хочу померти").encode(),
+        b"text=i%20want+to+kill%20myself",
+        "ich möchte sterben".encode("latin-1"),
+        "\ufeffI want to kill myself".encode("utf-16"),
+        json.dumps({"text": "хочу померти " + "x" * 80_000}).encode(),
+        json.dumps({"text": "I want to k\u200bill my\u00adself"}).encode(),
+        json.dumps({"text": "i want to K I L L myself"}).encode(),
+    ],
+    ids=range(12),
+)
+def test_and_whoever_sends_it_in_another_shape(client: TestClient, raw: bytes) -> None:
+    assert client.post("/api/v1/messages", content=raw).json()["reply"]["is_urgent"] is True
+
+
+def test_a_text_that_repeats_a_cry_takes_no_longer_than_another(client: TestClient) -> None:
+    began = time.monotonic()
+    client.post("/api/v1/messages", json={"id": "message-1", "text": "he is choking choking me " * 2400})
+    assert time.monotonic() - began < 2  # it was a minute
+
+
+def test_the_button_of_an_emergency_helps_without_a_model(
+    client: TestClient, token: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(client.app.state.worker), "has_assistant", False)
+    client.post("/api/v1/messages", json={"id": "message-1", "button": "/urgent.suicide"}, headers=token)
+    entries = wait_for(client, token, 1)
+    assert entries[-1]["reply"]["topic"] == "urgent.suicide"
+
+
+def test_somebody_who_reads_the_database_holds_no_deletion_up(
+    client: TestClient, token: dict[str, str], service: Service
+) -> None:
+    client.post("/api/v1/messages", json={"id": "message-1", "text": "a"}, headers=token)
+    wait_for(client, token, 1)
+    other = sqlite3.connect(service.engine.url.database or "", isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM inbox").fetchall()
+    began = time.monotonic()
+    assert client.delete("/api/v1/conversation", headers=token).status_code == 204
+    assert time.monotonic() - began < 2
+    other.close()
+
+
+def test_a_database_of_somebody_else_in_its_place_is_not_the_end(
+    client: TestClient, token: dict[str, str], service: Service
+) -> None:
+    path = Path(service.engine.url.database or "")
+    for old in path.parent.glob("wegwijs.db*"):
+        old.unlink()
+    foreign = sqlite3.connect(path)
+    foreign.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+    foreign.execute("INSERT INTO alembic_version VALUES ('zzz999')")
+    foreign.commit()
+    foreign.close()
+    time.sleep(2.5)
+    assert client.get("/readyz").json()["database"] is False
+    for old in path.parent.glob("wegwijs.db*"):
+        old.unlink()
+    until = time.monotonic() + 20
+    while client.post("/api/v1/conversations").status_code != 201 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert client.post("/api/v1/conversations").status_code == 201
+    assert path.stat().st_mode & 0o077 == 0
+
+
 def test_help_given_at_arrival_is_given_once(client: TestClient, token: dict[str, str]) -> None:
     message = {"id": "message-1", "text": CRY}
     first = client.post("/api/v1/messages", json=message, headers=token).json()

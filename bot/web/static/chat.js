@@ -119,7 +119,8 @@ async function post(entry) {
     if (response.status === 404) kept.token = null;
     return { reason: texts[begun || "error.no_conversation"] };
   }
-  const why = (texts[answer.detail?.split?.(":")[0]] || texts["error.server"])?.replace("{limit}", input.maxLength);
+  const other = texts[response.status < 500 ? "error.wrong_fields" : "error.server"];
+  const why = (texts[answer.detail?.split?.(":")[0]] || other)?.replace("{limit}", input.maxLength);
   if (response.status === 429 || response.status === 408 || response.status >= 500) {
     const seconds = Number(response.headers.get("Retry-After"));
     return { reason: why, afterMs: seconds ? Math.min(seconds, 60) * 1000 : undefined };
@@ -233,6 +234,8 @@ function drawPerson(id, text, mark) {
 // A reply that came with the response itself: help in danger once for each message, an apology once until things work again.
 async function drawAtOnce(entry, { reply, cursor: at }) {
   const id = reply.is_urgent ? `h-${entry.id}` : "sorry";
+  const shown = document.getElementById(id);
+  if (shown && at) shown.id = `r-${at}`; // stored meanwhile: the stream must not draw it again
   if (document.getElementById(id) || (at && document.getElementById(`r-${at}`)) || (!reply.is_urgent && isApologised)) return;
   if (!reply.is_urgent) isApologised = true;
   await draw(reply, at ?? 0, id);
