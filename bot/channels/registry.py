@@ -79,7 +79,9 @@ class Channels:
         if token := settings.whatsapp_token.get_secret_value():
             self.whatsapp = WhatsApp(token, settings.whatsapp_phone_id, settings.whatsapp_api_url, content)
         addresses = AddressBook(service.key, [key.get_secret_value().encode() for key in settings.old_secret_keys])
-        self.reception = Reception(service.writer, frozen, addresses, key=service.key, on_stored=on_stored)
+        self.reception = Reception(
+            service.sessions, service.writer, frozen, addresses, key=service.key, on_stored=on_stored
+        )
         self.delivery = Delivery(service.sessions, service.writer, self.by_name, addresses, clock=utc_now)
 
     @property
