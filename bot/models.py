@@ -175,3 +175,49 @@ class AuditHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     digest: Mapped[str] = mapped_column(String(64))
     entries: Mapped[int]
+
+
+class Staff(Base):
+    """A member of staff. `invite_hash`: of their one-time address; `totp_step`: the last code used."""
+
+    __tablename__ = "staff"
+    __table_args__ = (
+        UniqueConstraint("email"),
+        CheckConstraint("role IN ('helper', 'lead', 'editor', 'admin')", name="role"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[str] = mapped_column(String(8))
+    language: Mapped[str] = mapped_column(String(8))
+    password_hash: Mapped[str | None]
+    totp_secret: Mapped[str]  # encrypted (`bot.addresses`)
+    totp_step: Mapped[int] = mapped_column(default=0)
+    recovery_hashes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    invite_hash: Mapped[str | None] = mapped_column(String(64))
+    invite_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class StaffSession(Base):
+    """Somebody of the staff who is signed in, known by the hash of the cookie's token."""
+
+    __tablename__ = "staff_session"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    staff_id: Mapped[str] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"), index=True)
+    csrf: Mapped[str] = mapped_column(String(64))
+    began_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+class SignInFailure(Base):
+    """How often signing in failed of late, by the keyed hash of an account, or of an account and a network address."""
+
+    __tablename__ = "sign_in_failure"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime]
