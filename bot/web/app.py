@@ -23,8 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse
 
 from actions.content import use_store
-from bot import cases, people
+from bot import cases, people, sign_in
 from bot.channels.registry import Channels
+from bot.console.routes import install as install_console
 from bot.conversations import Worker, utc_now
 from bot.deliveries import DeliveryMarks
 from bot.desk import Desk
@@ -32,7 +33,7 @@ from bot.frozen import FrozenPath
 from bot.service import Service
 from bot.settings import Settings
 from bot.web import chat, pages, webhooks
-from bot.web.events import Announcer
+from bot.web.events import QUEUE, Announcer
 from bot.web.limits import Slots, Window
 from bot.web.shell import Shell
 from knowledge.database import empty_the_log
@@ -123,7 +124,12 @@ def create_app(service: Service) -> FastAPI:
         on_reply=on_reply,
         on_deleted=lambda: empty_the_log(service.engine),
     )
-    app.state.channels = Channels(service, app.state.frozen, on_stored=app.state.worker.wake)
+
+    def on_stored() -> None:
+        app.state.worker.wake()
+        app.state.announcer.announce(QUEUE)
+
+    app.state.channels = Channels(service, app.state.frozen, on_stored=on_stored)
     if service.settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -138,6 +144,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(chat.router)
     app.include_router(pages.router)
     app.include_router(webhooks.router)
+    install_console(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
@@ -276,6 +283,7 @@ def _delete_expired(service: Service) -> None:
     message_days, case_days = (_days(content, name, now) for name in (people.MESSAGE_DAYS, cases.CASE_DAYS))
     gone = service.writer.call(lambda session: people.delete_expired(session, days=message_days, now=now))
     ended = service.writer.call(lambda session: cases.delete_expired(session, days=case_days, now=now))
+    service.writer.call(lambda session: sign_in.delete_over(session, now=now))
     empty_the_log(service.engine)
     log.info("expired_deleted", messages=gone, cases=ended)
 
