@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from actions.emergency import number_of
 from actions.reply import Author, Reply
 from bot import audit, cases, outbox
-from bot.models import Conversation
+from bot.models import Case, Conversation
 from knowledge.files import Content
 
 DEFAULT_LANGUAGE = "en"
@@ -106,6 +106,8 @@ class Desk:
         outbox.store_word(session, conversation_id, Reply(language=language, text=text), now=now)
 
     def _language_of(self, session: Session, conversation_id: str) -> str:
-        """The person's language where we speak it."""
-        language = session.scalar(select(Conversation.language).where(Conversation.id == conversation_id))
+        """The person's language where we speak it: that of the conversation, or of the cry that it began with."""
+        of_cry = select(Case.language).where(Case.conversation_id == conversation_id).order_by(Case.id.desc()).limit(1)
+        spoken = func.coalesce(Conversation.language, of_cry.scalar_subquery())
+        language = session.scalar(select(spoken).where(Conversation.id == conversation_id))
         return language if language is not None and language in self._content().phrases else DEFAULT_LANGUAGE

@@ -168,6 +168,16 @@ def test_while_a_person_has_the_conversation_the_bot_is_silent_and_says_when_tha
     assert said(sessions, conversation)[-2:] == [phrases["staff.done"], "heard thanks"]
 
 
+def test_who_was_helped_at_arrival_is_spoken_to_in_the_language_of_the_cry(
+    sessions: sessionmaker[Session], desk: Desk, content: Content, conversation: str
+) -> None:
+    with sessions.begin() as session:
+        opened = cases.open_case(session, conversation, ABUSE, language="pl", now=NOW)
+        assert opened is not None
+        desk.claim(session, opened, "ann", now=NOW)
+    assert said(sessions, conversation) == [content.phrases["pl"].phrases["staff.here"]]
+
+
 def test_without_a_model_nobody_is_told_to_wait_who_has_a_person(
     service: Service, sessions: sessionmaker[Session], desk: Desk, content: Content, conversation: str, case: int
 ) -> None:
