@@ -65,6 +65,13 @@ class SourceNote(_Part):
     checked: str
 
 
+class Author(StrEnum):
+    """Who says it. A reply by staff is what a person wrote or sent."""
+
+    BOT = "bot"
+    STAFF = "staff"
+
+
 class Effect(StrEnum):
     """Something that the service has to do besides saying the reply."""
 
@@ -91,3 +98,4 @@ class Reply(_Part):
     is_urgent: bool = False
     topic: str | None = None
     effect: Effect | None = None
+    author: Author = Author.BOT

@@ -14,6 +14,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bot.cli_staff import staff
+
 if TYPE_CHECKING:
     from bot.assistant import Assistant
     from bot.service import Service
@@ -30,6 +32,7 @@ kb = typer.Typer(no_args_is_help=True, help="The knowledge base: check it, build
 app.add_typer(kb, name="kb")
 urgency = typer.Typer(no_args_is_help=True, help="The phrases that tell an emergency: try, check and measure them.")
 app.add_typer(urgency, name="urgency")
+app.add_typer(staff, name="staff")
 screen = Console()
 errors = Console(stderr=True)
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from actions.reply import Effect
-from bot import inbox, outbox, people
+from bot import cases, inbox, outbox, people
 from bot.assistant_port import AssistantPort, Outcome
 from bot.frozen import FrozenPath
 from bot.inbox import Kind, Turn
@@ -27,6 +27,7 @@ from bot.writer import Writer
 
 MAX_ATTEMPTS = 3
 TURN_SECONDS = 10.0  # an answer takes milliseconds; what takes longer than this hangs
+DELETION = "delete"  # what `actions.data` asks whether it may do
 TOGETHER = 16  # conversations to claim at once
 LOOKED_AT_TOGETHER = 50
 IDLE_SECONDS = 1.0  # how often to look for messages of killed workers while nothing comes in
@@ -163,6 +164,9 @@ class Worker:
         wait = frozen.one_moment(text, language=turn.language, hint=turn.hint)
 
         def say_once(session: Session) -> bool:
+            if cases.kind_with_staff(session, turn.conversation_id) is not None:
+                outbox.store_silence(session, turn.inbox_id, slots=turn.slots, language=turn.language, now=now)
+                return False
             outbox.store_interim(session, turn.conversation_id, turn.inbox_id, wait, now=now)
             return False
 
@@ -180,6 +184,13 @@ class Worker:
         language = slots.get("native") or slots.get("language") or turn.language
         deletes = any(reply.effect is Effect.DELETE_DATA for reply in outcome.replies)
         replies = outcome.replies
+        urgent = next((reply for reply in replies if reply.is_urgent and reply.topic), None)
+        if urgent is not None and urgent.topic:
+            cases.open_case(session, turn.conversation_id, urgent.topic, language=language, now=now)
+        if not _is_about_own_data(turn, outcome) and cases.kind_with_staff(session, turn.conversation_id) is not None:
+            # A person has the conversation: the message is theirs to answer, and the bot's state stays as it was.
+            outbox.store_silence(session, turn.inbox_id, slots=turn.slots, language=language, now=now)
+            return False
         if deletes:
             receipt = people.delete_messages(session, turn.conversation_id, up_to=turn.inbox_id, now=now)
             replies, slots = tuple(people.with_receipt(reply, receipt) for reply in replies), {}
@@ -221,6 +232,11 @@ class _AssistantThread:
             future.cancel()
             self._beat = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop)
             raise
+
+
+def _is_about_own_data(turn: Turn, outcome: Outcome) -> bool:
+    """Whether it is the question of deletion or its answer: everybody's right at any time, also while staff are there."""
+    return DELETION in (turn.slots.get("asked"), outcome.slots.get("asked"))
 
 
 def _text_of(turn: Turn) -> str:

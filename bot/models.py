@@ -1,4 +1,4 @@
-"""The tables of the durable way of a message: conversations, the inbox and the outbox."""
+"""The tables of the durable way of a message: conversations, the inbox and the outbox; and of the cases that staff take over."""
 
 from __future__ import annotations
 
@@ -99,3 +99,125 @@ class Deletion(Base):
     receipt: Mapped[str] = mapped_column(String(16), primary_key=True)
     deleted_at: Mapped[datetime]
     messages: Mapped[int]
+
+
+class Case(Base):
+    """Somebody who needs a person. `last_staff_at`: when the owner last did something for them.
+
+    The conversation is let go of when the person has their data deleted; what is left tells nothing of who it was.
+    """
+
+    __tablename__ = "staff_case"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'claimed', 'closed')", name="state"),
+        CheckConstraint("(state = 'claimed') = (owner IS NOT NULL)", name="owner"),
+        Index(
+            "uq_staff_case_open",
+            "conversation_id",
+            unique=True,
+            sqlite_where=text("state <> 'closed'"),
+            postgresql_where=text("state <> 'closed'"),
+        ),
+        Index("ix_staff_case_queue", "state", "priority", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversation.id", ondelete="SET NULL"))
+    kind: Mapped[str] = mapped_column(String(64))
+    priority: Mapped[int]
+    channel: Mapped[str] = mapped_column(String(16))
+    language: Mapped[str | None] = mapped_column(String(8))
+    state: Mapped[str] = mapped_column(String(8))
+    owner: Mapped[str | None] = mapped_column(String(32))
+    opened_at: Mapped[datetime]
+    claimed_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(32))
+    last_staff_at: Mapped[datetime | None]
+
+
+class Note(Base):
+    """What staff write about a case for each other."""
+
+    __tablename__ = "staff_note"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("staff_case.id", ondelete="CASCADE"), index=True)
+    author: Mapped[str] = mapped_column(String(32))
+    body: Mapped[str]
+    written_at: Mapped[datetime]
+
+
+class AuditEntry(Base):
+    """One thing that was done; never changed and never removed (`bot.audit`)."""
+
+    __tablename__ = "audit"
+    __table_args__ = (UniqueConstraint("previous"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(32))
+    action: Mapped[str] = mapped_column(String(32))
+    case_id: Mapped[int | None]  # no foreign key: the entry outlives the case
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    previous: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHead(Base):
+    """The end of the audit log's chain, in one row: without it the last entries could go unnoticed."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("id = 1", name="single_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    digest: Mapped[str] = mapped_column(String(64))
+    entries: Mapped[int]
+
+
+class Staff(Base):
+    """A member of staff. `invite_hash`: of their one-time address; `totp_step`: the last code used."""
+
+    __tablename__ = "staff"
+    __table_args__ = (
+        UniqueConstraint("email"),
+        CheckConstraint("role IN ('helper', 'lead', 'editor', 'admin')", name="role"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[str] = mapped_column(String(8))
+    language: Mapped[str] = mapped_column(String(8))
+    password_hash: Mapped[str | None]
+    totp_secret: Mapped[str]  # encrypted (`bot.addresses`)
+    totp_step: Mapped[int] = mapped_column(default=0)
+    recovery_hashes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    invite_hash: Mapped[str | None] = mapped_column(String(64))
+    invite_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class StaffSession(Base):
+    """Somebody of the staff who is signed in, known by the hash of the cookie's token."""
+
+    __tablename__ = "staff_session"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    staff_id: Mapped[str] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"), index=True)
+    csrf: Mapped[str] = mapped_column(String(64))
+    began_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+class SignInFailure(Base):
+    """How often signing in failed of late, by the keyed hash of an account, or of an account and a network address."""
+
+    __tablename__ = "sign_in_failure"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from actions.reply import Reply
@@ -16,6 +17,7 @@ from bot.models import Conversation, InboxMessage, OutboxMessage
 from knowledge.database import table_of
 
 STATES = ("sent", "delivered", "read", "failed")  # in the order in which a messenger reports them
+STAFF = "staff-"  # how the part of a word begins that staff say
 INTERIM = "interim"  # the part of a word that is said before the answer, at most once a message
 
 
@@ -83,6 +85,46 @@ def store_interim(session: Session, conversation_id: str, inbox_id: int, reply: 
         return False
     _add(session, inbox_id, conversation_id, INTERIM, reply, now=now)
     return True
+
+
+def store_word(session: Session, conversation_id: str, reply: Reply, *, now: datetime) -> int:
+    """Store what staff say, or a word about them: it answers no message in particular and hangs on the last one.
+
+    Returns:
+        The id of the stored reply.
+
+    Raises:
+        LookupError: the person's messages are not there any more.
+
+    """
+    last = session.scalar(select(func.max(InboxMessage.id)).where(InboxMessage.conversation_id == conversation_id))
+    if last is None:
+        raise LookupError("the conversation has no message any more")
+    return _add(session, last, conversation_id, f"{STAFF}{secrets.token_hex(4)}", reply, now=now)
+
+
+def store_silence(
+    session: Session, inbox_id: int, *, slots: Mapping[str, Any], language: str | None, now: datetime
+) -> None:
+    """Mark a message handled that a person answers and not the assistant; raises as `store_answer` does."""
+    store_answer(session, inbox_id, (), slots=slots, language=language, now=now)
+
+
+def give_back(session: Session, conversation_id: str, *, since: datetime) -> None:
+    """Let the assistant answer what came in `since` and nobody has answered."""
+    answered = select(OutboxMessage.answers).where(
+        OutboxMessage.conversation_id == conversation_id, OutboxMessage.part.not_like(f"{STAFF}%")
+    )
+    session.execute(
+        update(InboxMessage)
+        .where(
+            InboxMessage.conversation_id == conversation_id,
+            InboxMessage.received_at > since,
+            InboxMessage.id.not_in(answered),
+        )
+        .values(handled_at=None, attempts=0)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def after(session: Session, conversation_id: str, cursor: int = 0) -> list[Delivery]:

@@ -10,7 +10,8 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from actions.reply import Effect, Reply
-from bot.models import Conversation, Deletion, InboxMessage, OutboxMessage
+from bot import audit, cases
+from bot.models import Case, Conversation, Deletion, InboxMessage, OutboxMessage
 from knowledge.database import changed
 from knowledge.formats import long_date
 
@@ -40,6 +41,7 @@ def delete_messages(session: Session, conversation_id: str, *, up_to: int, now: 
     session.execute(delete(InboxMessage).where(mine, InboxMessage.id < up_to))
     session.execute(update(InboxMessage).where(InboxMessage.id == up_to).values(body=""))
     session.execute(update(Conversation).where(Conversation.id == conversation_id).values(slots={}, hint=None))
+    _forget_cases(session, conversation_id, now=now)
     receipt = Receipt(secrets.token_hex(4).upper(), now, count)
     session.add(Deletion(receipt=receipt.number, deleted_at=now, messages=count))
     return receipt
@@ -54,8 +56,9 @@ def with_receipt(reply: Reply, receipt: Receipt) -> Reply:
     return reply.model_copy(update={"text": text})
 
 
-def forget(session: Session, conversation_id: str) -> None:
+def forget(session: Session, conversation_id: str, *, now: datetime) -> None:
     """Remove a conversation with everything that hangs on it."""
+    _forget_cases(session, conversation_id, now=now)
     session.execute(delete(OutboxMessage).where(OutboxMessage.conversation_id == conversation_id))
     session.execute(delete(InboxMessage).where(InboxMessage.conversation_id == conversation_id))
     session.execute(delete(Conversation).where(Conversation.id == conversation_id))
@@ -70,7 +73,17 @@ def delete_expired(session: Session, *, days: int, now: datetime) -> int:
         delete(InboxMessage).where(InboxMessage.received_at < limit, InboxMessage.handled_at.is_not(None))
     )
     has_messages = select(InboxMessage.conversation_id)
+    has_case = select(Case.conversation_id).where(Case.state != cases.State.CLOSED, Case.conversation_id.is_not(None))
     session.execute(
-        delete(Conversation).where(Conversation.last_message_at < limit, Conversation.id.not_in(has_messages))
+        delete(Conversation).where(
+            Conversation.last_message_at < limit,
+            Conversation.id.not_in(has_messages),
+            Conversation.id.not_in(has_case),
+        )
     )
     return changed(gone)
+
+
+def _forget_cases(session: Session, conversation_id: str, *, now: datetime) -> None:
+    for case_id in cases.forget(session, conversation_id, now=now):
+        audit.record(session, audit.SYSTEM, "case_ended_by_deletion", case_id=case_id, now=now)

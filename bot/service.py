@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from bot import database, inbox
+from bot.addresses import AddressBook
 from bot.assistant_port import AssistantPort
 from bot.settings import Settings
 from bot.writer import NotReadyError, Writer
@@ -46,11 +47,14 @@ class Service:
     content: ContentStore
     key: bytes
     writer: Writer = field(init=False)
+    addresses: AddressBook = field(init=False)
     _file: tuple[int, int] | None = field(init=False, default=None)
     _is_prepared: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.writer = Writer(self.sessions, before=self._is_the_same_file)
+        earlier = [key.get_secret_value().encode() for key in self.settings.old_secret_keys]
+        self.addresses = AddressBook(self.key, earlier)
 
     @property
     def owns_database(self) -> bool:

@@ -5,24 +5,28 @@ The provider is told that a message was taken only after it is stored: what coul
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import Reply
-from bot import inbox, outbox
+from bot import cases, inbox, outbox
 from bot.addresses import AddressBook
 from bot.bidi import isolated
 from bot.channels.port import Channel, Received, RetryLaterError, UndeliverableError
 from bot.frozen import FrozenPath
 from bot.inbox import Kind
 from bot.writer import Writer
+from knowledge.database import reading
 
 STORE_SECONDS = 5.0
+LOOK_SECONDS = 0.3  # somebody in danger looks at the phone meanwhile
 MOST_REMEMBERED = 5000
 
 log = structlog.get_logger()
@@ -39,6 +43,7 @@ class Reception:
 
     def __init__(
         self,
+        sessions: sessionmaker[Session],
         writer: Writer,
         frozen: Callable[[], FrozenPath],
         addresses: AddressBook,
@@ -46,6 +51,7 @@ class Reception:
         key: bytes,
         on_stored: Callable[[], None],
     ) -> None:
+        self._sessions = sessions
         self._writer = writer
         self._frozen = frozen
         self._addresses = addresses
@@ -67,7 +73,7 @@ class Reception:
         text = incoming.body if incoming.kind is Kind.TEXT else ""
         judged = self._frozen().judge(text)
         reply = self._frozen().urgent_reply(text, language=None, hint=incoming.hint, now=now)
-        if reply is not None and which not in self._helped:
+        if reply is not None and which not in self._helped and not await self._is_with_staff(channel, received, reply):
             try:
                 self._helped[which] = await channel.send(received.address, isolated(reply))
             except (RetryLaterError, UndeliverableError) as error:
@@ -78,14 +84,32 @@ class Reception:
         await self._writer.run(lambda session: self._store(session, arrived), within=STORE_SECONDS)
         self._on_stored()
 
+    async def _is_with_staff(self, channel: Channel, received: Received, reply: Reply) -> bool:
+        """Whether a member of staff is there for just this; where that can't be said at once, they are not."""
+        hashed = inbox.address_hash(channel.name, received.address, key=self._key)
+
+        def look() -> str | None:
+            with reading(self._sessions) as session:
+                found = inbox.find_conversation(session, channel.name, hashed)
+                return cases.kind_with_staff(session, found.id) if found is not None else None
+
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(look), LOOK_SECONDS) == reply.topic
+        except (SQLAlchemyError, TimeoutError):
+            return False
+
     def _store(self, session: Session, arrived: _Arrived) -> None:
         channel, received, now = arrived.channel, arrived.received, arrived.now
         hashed = inbox.address_hash(channel.name, received.address, key=self._key)
         sealed = self._addresses.seal(received.address)
         found = inbox.conversation_of(session, channel.name, hashed, now=now, address=sealed)
         inbox_id = inbox.accept(session, found.id, received.incoming, now=now, is_urgent=arrived.is_urgent)
-        if inbox_id is None or arrived.help is None:
+        if inbox_id is None or arrived.help is None or not arrived.help.topic:
             return
+        with_staff = cases.kind_with_staff(session, found.id)
+        cases.open_case(session, found.id, arrived.help.topic, language=arrived.help.language, now=now)
+        if with_staff == arrived.help.topic:
+            return  # a person is there for just this: the numbers were given and are not said again
         stored = outbox.store_help(session, inbox_id, arrived.help, now=now)
         which = (channel.name, received.address, received.incoming.provider_id)
         if which in self._helped:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import structlog
 from telegram.error import InvalidToken, TelegramError
 
-from bot.addresses import AddressBook
 from bot.channels.delivery import Delivery
 from bot.channels.port import Channel, Received, RetryLaterError, UndeliverableError
 from bot.channels.reception import Reception
@@ -78,8 +77,10 @@ class Channels:
             self.telegram = Telegram(token, settings.telegram_api_url, content)
         if token := settings.whatsapp_token.get_secret_value():
             self.whatsapp = WhatsApp(token, settings.whatsapp_phone_id, settings.whatsapp_api_url, content)
-        addresses = AddressBook(service.key, [key.get_secret_value().encode() for key in settings.old_secret_keys])
-        self.reception = Reception(service.writer, frozen, addresses, key=service.key, on_stored=on_stored)
+        addresses = service.addresses
+        self.reception = Reception(
+            service.sessions, service.writer, frozen, addresses, key=service.key, on_stored=on_stored
+        )
         self.delivery = Delivery(service.sessions, service.writer, self.by_name, addresses, clock=utc_now)
 
     @property

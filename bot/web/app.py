@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +23,27 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse
 
 from actions.content import use_store
-from bot import people
+from bot import cases, people, sign_in
 from bot.channels.registry import Channels
+from bot.console.routes import install as install_console
 from bot.conversations import Worker, utc_now
 from bot.deliveries import DeliveryMarks
+from bot.desk import Desk
 from bot.frozen import FrozenPath
 from bot.service import Service
 from bot.settings import Settings
 from bot.web import chat, pages, webhooks
-from bot.web.events import Announcer
+from bot.web.events import QUEUE, Announcer
 from bot.web.limits import Slots, Window
 from bot.web.shell import Shell
 from knowledge.database import empty_the_log
+from knowledge.files import Content
 from knowledge.schema import ParameterKind
 from knowledge.store import ContentStore
 
 STATIC = Path(__file__).parent / "static"
 CLEAN_UP_EVERY = timedelta(hours=1)
+SILENCE_CHECK_SECONDS = 10.0
 MARKS_EVERY_SECONDS = 2.0
 DATABASE_CHECK_SECONDS = 1.0
 DATABASE_PATIENCE_SECONDS = 3.0  # that the start waits for it
@@ -112,13 +116,20 @@ def create_app(service: Service) -> FastAPI:
         app.state.announcer.announce(conversation_id)
         app.state.channels.delivery.wake()
 
+    app.state.on_reply = on_reply
+    app.state.desk = Desk(lambda: service.content.current().content)
     app.state.worker = Worker(
         service.writer,
         app.state.frozen,
         on_reply=on_reply,
         on_deleted=lambda: empty_the_log(service.engine),
     )
-    app.state.channels = Channels(service, app.state.frozen, on_stored=app.state.worker.wake)
+
+    def on_stored() -> None:
+        app.state.worker.wake()
+        app.state.announcer.announce(QUEUE)
+
+    app.state.channels = Channels(service, app.state.frozen, on_stored=on_stored)
     if service.settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -133,6 +144,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(chat.router)
     app.include_router(pages.router)
     app.include_router(webhooks.router)
+    install_console(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
@@ -159,6 +171,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         _watch_content,
         _clean_up,
         _write_marks,
+        _take_back_silent,
         _run_channels,
     ]
     tasks = [asyncio.create_task(task(app), name=task.__name__) for task in running]
@@ -238,6 +251,20 @@ async def _write_marks(app: FastAPI) -> None:
             await asyncio.to_thread(app.state.marks.write, app.state.service.writer, now=utc_now())
 
 
+async def _take_back_silent(app: FastAPI) -> None:
+    """Conversations whose member of staff is silent go back to the bot."""
+    service: Service = app.state.service
+    while True:
+        await asyncio.sleep(SILENCE_CHECK_SECONDS)
+        with suppress(SQLAlchemyError):
+            back = await service.writer.run(lambda session: app.state.desk.take_back_silent(session, now=utc_now()))
+            for conversation_id in back:
+                app.state.on_reply(conversation_id)
+            if back:
+                app.state.worker.wake()
+                log.info("conversations_taken_back", count=len(back))
+
+
 async def _clean_up(app: FastAPI) -> None:
     service: Service = app.state.service
     while True:
@@ -252,12 +279,18 @@ async def _clean_up(app: FastAPI) -> None:
 
 
 def _delete_expired(service: Service) -> None:
-    now = utc_now()
-    parameter = service.content.current().content.parameters[people.MESSAGE_DAYS]
+    now, content = utc_now(), service.content.current().content
+    message_days, case_days = (_days(content, name, now) for name in (people.MESSAGE_DAYS, cases.CASE_DAYS))
+    gone = service.writer.call(lambda session: people.delete_expired(session, days=message_days, now=now))
+    ended = service.writer.call(lambda session: cases.delete_expired(session, days=case_days, now=now))
+    service.writer.call(lambda session: sign_in.delete_over(session, now=now))
+    empty_the_log(service.engine)
+    log.info("expired_deleted", messages=gone, cases=ended)
+
+
+def _days(content: Content, name: str, now: datetime) -> int:
+    parameter = content.parameters[name]
     value = parameter.on(now.date())
     if value is None or parameter.kind is not ParameterKind.NUMBER:
-        raise ValueError(f"{people.MESSAGE_DAYS} has no number for today")
-    days = int(str(value.value))
-    gone = service.writer.call(lambda session: people.delete_expired(session, days=days, now=now))
-    empty_the_log(service.engine)
-    log.info("expired_messages_deleted", messages=gone)
+        raise ValueError(f"{name} has no number for today")
+    return int(str(value.value))

@@ -27,7 +27,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from actions.reply import Reply
-from bot import inbox, outbox, people
+from bot import cases, inbox, outbox, people
 from bot.bidi import isolated
 from bot.conversations import utc_now
 from bot.frozen import FrozenPath
@@ -100,10 +100,10 @@ class Refused(_Body):
 
 
 class Entry(_Body):
-    """One entry of the conversation, the person's or the bot's."""
+    """One entry of the conversation: the person's, the bot's, or that of a member of staff."""
 
     cursor: int
-    author: Literal["person", "bot"]
+    author: Literal["person", "bot", "staff"]
     at: datetime
     id: str | None = None
     text: str | None = None
@@ -258,7 +258,8 @@ async def delete(request: Request, service: ServiceOf, conversation_id: Conversa
 
     Whoever leaves the page does not wait for the answer, so the deletion is not given up either.
     """
-    done = asyncio.wrap_future(service.writer.submit(lambda session: people.forget(session, conversation_id)))
+    now = utc_now()
+    done = asyncio.wrap_future(service.writer.submit(lambda session: people.forget(session, conversation_id, now=now)))
     try:
         await asyncio.wait_for(asyncio.shield(done), DELETE_SECONDS)
     except TimeoutError:
@@ -379,8 +380,12 @@ def _store(session: Session, hashed: str, incoming: Incoming, arrival: _Arrival,
     if inbox_id is None:
         return _Stored(found.id, is_duplicate=True)
     reply = arrival.help(found.language)
-    if reply is None:
+    if reply is None or not reply.topic:
         return _Stored(found.id)
+    with_staff = cases.kind_with_staff(session, found.id)
+    cases.open_case(session, found.id, reply.topic, language=reply.language, now=arrival.now)
+    if with_staff == reply.topic:
+        return _Stored(found.id)  # a person is there for just this: the numbers were given and are not said again
     return _Stored(found.id, help=isolated(reply), cursor=outbox.store_help(session, inbox_id, reply, now=arrival.now))
 
 
@@ -432,11 +437,12 @@ def _read(service: Service, conversation_id: str, after: int) -> Transcript | No
 def _transcript(session: Session, conversation_id: str, after: int) -> Transcript:
     replies = outbox.after(session, conversation_id, after)
     entries = [
-        Entry(cursor=delivery.id, author="bot", at=delivery.created_at, reply=delivery.reply) for delivery in replies
+        Entry(cursor=one.id, author=one.reply.get("author", "bot"), at=one.created_at, reply=one.reply)
+        for one in replies
     ]
     if after == 0:
         entries += _what_was_written(session, conversation_id)
-        entries.sort(key=lambda entry: (entry.at, entry.author == "bot"))
+        entries.sort(key=lambda entry: (entry.at, entry.author != "person"))
     return Transcript(entries=entries, cursor=max([after, *(delivery.id for delivery in replies)]))
 
 

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+QUEUE = "queue"  # what the console listens to: any conversation may have become a case
+
 
 class Announcer:
     """One event a listening connection, set from any thread."""
@@ -20,9 +22,11 @@ class Announcer:
         self._loop = loop
 
     def announce(self, conversation_id: str) -> None:
-        """Wake everybody who listens to a conversation."""
+        """Wake everybody who listens to a conversation, and the queues of the console."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake, conversation_id)
+            if conversation_id != QUEUE:
+                self._loop.call_soon_threadsafe(self._wake, QUEUE)
 
     @contextmanager
     def listening(self, conversation_id: str) -> Iterator[asyncio.Event]:

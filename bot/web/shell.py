@@ -48,7 +48,7 @@ class Shell:
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
-                if scope["path"].startswith("/api/"):
+                if scope["path"].startswith(("/api/", "/console")):
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

@@ -248,7 +248,8 @@ async function draw(reply, at = 0, id = null) {
   for (const button of reply.buttons) labels.set(button.payload, button.label);
   const drawn = renderReply(reply, texts, { direction: languages[reply.language]?.direction || "auto", press, shareLocation });
   if (at || id) drawn.id = at ? `r-${at}` : id;
-  drawn.prepend(hidden(`${texts["web.bot"]}: `));
+  if (reply.author === "staff") drawn.prepend(Object.assign(document.createElement("p"), { className: "by", textContent: texts["web.staff"] }));
+  else drawn.prepend(hidden(`${texts["web.bot"]}: `));
   log.append(drawn);
   log.scrollTo({ top: drawn.offsetTop - 8 });
 }

@@ -1,7 +1,7 @@
 // Draws a reply (actions/reply.py) as elements. Text is set as text, never as HTML; **bold** is the only markup.
 
 export function renderReply(reply, texts, { direction, press, shareLocation }) {
-  const box = make("article", { className: `entry bot${reply.is_urgent ? " urgent" : ""}` });
+  const box = make("article", { className: `entry bot${reply.is_urgent ? " urgent" : ""}${reply.author === "staff" ? " staff" : ""}` });
   box.lang = reply.language;
   box.dir = direction;
   if (reply.notice) box.append(make("p", { className: "note" }, reply.notice));

@@ -1,0 +1,227 @@
+"""Cases: somebody who needs a person. Waiting, claimed by one member of staff, closed, and waiting again when reopened.
+
+The rules stand here and in the database: each change of state is one conditional UPDATE, so of two people at the same instant one
+wins. What the person in the conversation is told, and the audit log: `bot.desk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.orm import Session
+
+from bot.models import Case, Conversation, Note
+from knowledge.database import changed, insert_unless_there, table_of
+from nlu.urgency import IN_ORDER_OF_DANGER
+
+CASE_DAYS = "privacy.case_days"  # the parameter that says how long closed cases are kept
+STAFF_PATIENCE = timedelta(minutes=10)  # of silence, after which a conversation goes back to the bot
+LEAST_PRIORITY = 10
+
+
+class State(StrEnum):
+    """Where a case stands."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    CLOSED = "closed"
+
+
+class Outcome(StrEnum):
+    """How a case ended. Staff choose among all but the last, which the person's own wish brings about."""
+
+    HELPED = "helped"
+    REFERRED = "referred"
+    NO_ANSWER = "no_answer"
+    NOT_URGENT = "not_urgent"
+    DELETED = "deleted"
+
+
+class CaseStateError(RuntimeError):
+    """The case is not in the state, or not with the person, that this needs; what was asked for did not happen."""
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A conversation that went back to the bot: whose it was, and when that one last did something for the person."""
+
+    case_id: int
+    conversation_id: str
+    owner: str
+    last_staff_at: datetime
+
+
+def priority_of(kind: str) -> int:
+    """How urgent a kind is: 1 comes first."""
+    return IN_ORDER_OF_DANGER.index(kind) + 1 if kind in IN_ORDER_OF_DANGER else LEAST_PRIORITY
+
+
+def open_case(session: Session, conversation_id: str, kind: str, *, language: str | None, now: datetime) -> int | None:
+    """Open a case for a conversation, or make the open one as urgent as this.
+
+    Returns:
+        The id of a new case; None where there was one.
+
+    """
+    channel = session.scalars(select(Conversation.channel).where(Conversation.id == conversation_id)).one()
+    case_id = insert_unless_there(
+        session,
+        Case,
+        conversation_id=conversation_id,
+        kind=kind,
+        priority=priority_of(kind),
+        channel=channel,
+        language=language,
+        state=State.WAITING,
+        opened_at=now,
+    )
+    if case_id is None:
+        session.execute(
+            update(Case)
+            .where(
+                Case.conversation_id == conversation_id, Case.state != State.CLOSED, Case.priority > priority_of(kind)
+            )
+            .values(kind=kind, priority=priority_of(kind))
+        )
+    return case_id
+
+
+def kind_with_staff(session: Session, conversation_id: str) -> str | None:
+    """The kind of the case where a member of staff has this conversation; None where the bot has it."""
+    return session.connection().execute(_WITH_STAFF, {"conversation": conversation_id}).scalar_one_or_none()
+
+
+def claim(session: Session, case_id: int, staff_id: str, *, now: datetime) -> str:
+    """Take a waiting case; returns its conversation.
+
+    Raises:
+        CaseStateError: somebody else has it, or it is closed.
+
+    """
+    values = {"state": State.CLAIMED, "owner": staff_id, "claimed_at": now, "last_staff_at": now}
+    return _change(session, case_id, {"state": State.WAITING}, values)
+
+
+def touch(session: Session, case_id: int, staff_id: str, *, now: datetime) -> str:
+    """Note that the owner does something for the person; returns the conversation.
+
+    Raises:
+        CaseStateError: the case is not theirs.
+
+    """
+    return _change(session, case_id, _owned_by(staff_id), {"last_staff_at": now})
+
+
+def check_owner(session: Session, case_id: int, staff_id: str) -> str:
+    """The conversation of a case that is theirs; raises CaseStateError where it is not."""
+    return _change(session, case_id, _owned_by(staff_id), {"owner": staff_id})
+
+
+def hand_back(session: Session, case_id: int, staff_id: str) -> Returned:
+    """Let a case go, so that it waits again. Raises CaseStateError where it is not theirs."""
+    values = {"state": State.WAITING, "owner": None, "claimed_at": None}
+    conversation_id = _change(session, case_id, _owned_by(staff_id), values)
+    last_word = session.scalars(select(Case.last_staff_at).where(Case.id == case_id)).one()
+    return Returned(case_id, conversation_id, staff_id, last_word or datetime.min.replace(tzinfo=UTC))
+
+
+def close(session: Session, case_id: int, staff_id: str, outcome: Outcome, *, now: datetime) -> str:
+    """End a case; returns the conversation. Raises CaseStateError where it is not theirs."""
+    values = {"state": State.CLOSED, "owner": None, "closed_at": now, "outcome": outcome}
+    return _change(session, case_id, _owned_by(staff_id), values)
+
+
+def reopen(session: Session, case_id: int) -> str:
+    """Let a closed case wait again; returns the conversation.
+
+    Raises:
+        CaseStateError: it is not closed, its conversation is gone, or has another open case.
+
+    """
+    conversation_id = session.scalar(select(Case.conversation_id).where(Case.id == case_id))
+    others = select(Case.id).where(Case.conversation_id == conversation_id, Case.state != State.CLOSED)
+    if conversation_id is None or session.execute(others).first():
+        raise CaseStateError(f"case {case_id} can't be reopened")
+    values = {"state": State.WAITING, "claimed_at": None, "closed_at": None, "outcome": None}
+    return _change(session, case_id, {"state": State.CLOSED}, values)
+
+
+def take_back_silent(session: Session, *, now: datetime) -> list[Returned]:
+    """Take the cases whose owner was silent too long from them."""
+    is_silent = (Case.state == State.CLAIMED, Case.last_staff_at <= now - STAFF_PATIENCE)
+    found = session.execute(select(Case.id, Case.conversation_id, Case.owner, Case.last_staff_at).where(*is_silent))
+    back = []
+    for row in found.all():
+        taken = session.execute(
+            update(Case)
+            .where(Case.id == row.id, *is_silent)
+            .values(state=State.WAITING, owner=None, claimed_at=None)
+            .execution_options(synchronize_session=False)
+        )
+        if changed(taken) and row.conversation_id is not None:
+            back.append(Returned(row.id, row.conversation_id, row.owner, row.last_staff_at))
+    return back
+
+
+def write_note(session: Session, case_id: int, staff_id: str, body: str, *, now: datetime) -> None:
+    """Write a note on a case."""
+    session.add(Note(case_id=case_id, author=staff_id, body=body, written_at=now))
+    session.flush()
+
+
+def forget(session: Session, conversation_id: str, *, now: datetime) -> list[int]:
+    """Remove what cases hold of somebody: the notes, and to whom they belong. Open ones end; returns their ids."""
+    mine = select(Case.id).where(Case.conversation_id == conversation_id)
+    session.execute(delete(Note).where(Note.case_id.in_(mine)).execution_options(synchronize_session=False))
+    ended = list(session.scalars(mine.where(Case.state != State.CLOSED)))
+    session.execute(
+        update(Case)
+        .where(Case.id.in_(ended))
+        .values(state=State.CLOSED, owner=None, closed_at=now, outcome=Outcome.DELETED)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Case)
+        .where(Case.conversation_id == conversation_id)
+        .values(conversation_id=None)
+        .execution_options(synchronize_session=False)
+    )
+    return ended
+
+
+def delete_expired(session: Session, *, days: int, now: datetime) -> int:
+    """Delete the cases that were closed more than `days` ago, with their notes; returns how many went."""
+    old = select(Case.id).where(Case.state == State.CLOSED, Case.closed_at < now - timedelta(days=days))
+    session.execute(delete(Note).where(Note.case_id.in_(old)).execution_options(synchronize_session=False))
+    return changed(session.execute(delete(Case).where(Case.id.in_(old)).execution_options(synchronize_session=False)))
+
+
+def _owned_by(staff_id: str) -> dict[str, Any]:
+    return {"state": State.CLAIMED, "owner": staff_id}
+
+
+def _change(session: Session, case_id: int, expected: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """Change a case that is as expected; the one place where states change."""
+    statement = (
+        update(Case)
+        .where(Case.id == case_id, Case.conversation_id.is_not(None))
+        .where(*(getattr(Case, name) == value for name, value in expected.items()))
+        .values(**values)
+        .returning(Case.conversation_id)
+        .execution_options(synchronize_session=False)
+    )
+    conversation_id = session.execute(statement).scalar_one_or_none()
+    if conversation_id is None:
+        raise CaseStateError(f"case {case_id} is not in the state that this needs")
+    return conversation_id
+
+
+_case = table_of(Case).c
+_WITH_STAFF = select(_case.kind).where(
+    _case.conversation_id == bindparam("conversation"), _case.state == State.CLAIMED.value
+)

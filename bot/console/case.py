@@ -1,0 +1,215 @@
+"""A case: reading it, and everything that can be done with it. Each deed is a form; who may do it is decided in `bot.desk`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import APIRouter, HTTPException, Request
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from bot.cases import CaseStateError, Outcome, State
+from bot.console import access, views
+from bot.console.access import FormOfHelper, Helper, Posted
+from bot.console.answers import answer_for_staff
+from bot.console.pages import message, page
+from bot.conversations import utc_now
+from bot.desk import DEFAULT_LANGUAGE, Desk
+from bot.service import Service
+from bot.staff import SEES_ALL_CASES
+from knowledge.answers import UnknownTopicError
+from knowledge.database import reading
+
+LONGEST_TEXT = 2000
+CHOSEN_OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.DELETED)
+router = APIRouter(prefix="/console/cases", include_in_schema=False)
+Deed = Callable[[Session, datetime], str]
+
+
+@router.get("/{case_id}")
+async def show(request: Request, person: Helper, case_id: int, topic: str = "") -> Response:
+    """The transcript with what can be done; with `?topic=` the answer that would be sent, in both languages."""
+    service, now = request.app.state.service, utc_now()
+    content = service.content.current().content
+
+    def look() -> tuple[views.Opened, str | None] | None:
+        with reading(service.sessions) as session:
+            row = views.find(session, case_id, now=now)
+            if row is None:
+                return None
+            if not views.may_see(person, row):
+                raise PermissionError
+            return views.opened(session, row), views.conversation_of(session, case_id)[1]
+
+    try:
+        found = await run_in_threadpool(look)
+    except PermissionError:
+        await access.refuse(request, person, case_id)
+    if found is None:
+        raise HTTPException(404, "no_case")
+    opened, spoken = found
+    theirs = spoken if spoken is not None and spoken in content.phrases else DEFAULT_LANGUAGE
+    own = person.language
+    mine = opened.row.state == State.CLAIMED and opened.row.owner == person.id
+    preview = None
+    if topic and mine:
+        try:
+            preview = tuple(answer_for_staff(content, topic, code, now=now) for code in (own, theirs))
+        except UnknownTopicError:
+            raise HTTPException(404, "no_topic") from None
+    labels = {name: content.words[name, own].button for name in content.topics}
+    return page(
+        request,
+        "case.html",
+        person=person,
+        case=opened,
+        row=opened.row,
+        mine=mine,
+        sees_all=person.role in SEES_ALL_CASES,
+        names={code: entry.name for code, entry in content.phrases.items()},
+        labels=labels,
+        areas=_by_area(labels, content.phrases[own].areas),
+        spoken=spoken,
+        theirs=theirs,
+        topic=topic,
+        preview=preview,
+        outcomes=CHOSEN_OUTCOMES,
+        longest=LONGEST_TEXT,
+    )
+
+
+@router.post("/{case_id}/claim")
+async def claim(request: Request, posted: FormOfHelper, case_id: int) -> Response:
+    """Take a case that waits; of two at the same instant one is told that the other has it."""
+    desk: Desk = request.app.state.desk
+    try:
+        await _do(request, lambda session, now: desk.claim(session, case_id, posted.person.id, now=now))
+    except CaseStateError:
+        return message(request, "taken", 409, posted.person)
+    return _back_to(case_id)
+
+
+@router.post("/{case_id}/say")
+async def say(request: Request, posted: FormOfHelper, case_id: int) -> Response:
+    """Write to the person."""
+    desk: Desk = request.app.state.desk
+    text = _text(posted)
+    return await _as_owner(
+        request, posted, case_id, lambda session, now: desk.say(session, case_id, posted.person.id, text, now=now)
+    )
+
+
+@router.post("/{case_id}/note")
+async def note(request: Request, posted: FormOfHelper, case_id: int) -> Response:
+    """Write a note that only staff see."""
+    desk: Desk = request.app.state.desk
+    text = _text(posted)
+    return await _as_owner(
+        request, posted, case_id, lambda session, now: desk.note(session, case_id, posted.person.id, text, now=now)
+    )
+
+
+@router.post("/{case_id}/answer")
+async def answer(request: Request, posted: FormOfHelper, case_id: int) -> Response:
+    """Send a knowledge answer in the person's language."""
+    service, desk = request.app.state.service, request.app.state.desk
+    content, now = service.content.current().content, utc_now()
+
+    def spoken() -> str | None:
+        with reading(service.sessions) as session:
+            return views.conversation_of(session, case_id)[1]
+
+    language = await run_in_threadpool(spoken)
+    try:
+        reply = answer_for_staff(
+            content,
+            posted.fields.get("topic", ""),
+            language if language is not None and language in content.phrases else DEFAULT_LANGUAGE,
+            now=now,
+        )
+    except UnknownTopicError:
+        raise HTTPException(404, "no_topic") from None
+    return await _as_owner(
+        request,
+        posted,
+        case_id,
+        lambda session, now: desk.send_answer(session, case_id, posted.person.id, reply, now=now),
+    )
+
+
+@router.post("/{case_id}/hand-back")
+async def hand_back(request: Request, posted: FormOfHelper, case_id: int) -> Response:
+    """Give the conversation back to the bot; the case waits again."""
+    desk: Desk = request.app.state.desk
+    return await _as_owner(
+        request,
+        posted,
+        case_id,
+        lambda session, now: desk.hand_back(session, case_id, posted.person.id, now=now),
+        to_queue=True,
+    )
+
+
+@router.post("/{case_id}/close")
+async def close(request: Request, posted: FormOfHelper, case_id: int) -> Response:
+    """End the case with an outcome."""
+    desk: Desk = request.app.state.desk
+    chosen = posted.fields.get("outcome", "")
+    if chosen not in CHOSEN_OUTCOMES:
+        raise HTTPException(422, "no_outcome")
+    return await _as_owner(
+        request,
+        posted,
+        case_id,
+        lambda session, now: desk.close(session, case_id, posted.person.id, Outcome(chosen), now=now),
+        to_queue=True,
+    )
+
+
+@router.post("/{case_id}/reopen")
+async def reopen(request: Request, posted: FormOfHelper, case_id: int) -> Response:
+    """Let a closed case wait again: leads only."""
+    desk: Desk = request.app.state.desk
+    if posted.person.role not in SEES_ALL_CASES:
+        await access.refuse(request, posted.person, case_id)
+    return await _as_owner(
+        request, posted, case_id, lambda session, now: desk.reopen(session, case_id, posted.person.id, now=now)
+    )
+
+
+async def _as_owner(request: Request, posted: Posted, case_id: int, deed: Deed, *, to_queue: bool = False) -> Response:
+    try:
+        await _do(request, deed)
+    except CaseStateError:
+        await access.refuse(request, posted.person, case_id)
+    except LookupError:
+        return message(request, "gone", 410, posted.person)
+    return RedirectResponse("/console/queue", 303) if to_queue else _back_to(case_id)
+
+
+async def _do(request: Request, deed: Deed) -> None:
+    service: Service = request.app.state.service
+    conversation_id = await service.writer.run(lambda session: deed(session, utc_now()))
+    request.app.state.on_reply(conversation_id)
+    request.app.state.worker.wake()  # what was given back to the bot is answered at once
+
+
+def _text(posted: Posted) -> str:
+    text = posted.fields.get("text", "")
+    if not text or len(text) > LONGEST_TEXT:
+        raise HTTPException(422, "text_length")
+    return text
+
+
+def _by_area(labels: dict[str, str], areas: dict[str, str]) -> dict[str, list[tuple[str, str]]]:
+    grouped: dict[str, list[tuple[str, str]]] = {}
+    for topic, title in labels.items():
+        area = topic.partition(".")[0]
+        grouped.setdefault(areas.get(area, area), []).append((topic, title))
+    return grouped
+
+
+def _back_to(case_id: int) -> Response:
+    return RedirectResponse(f"/console/cases/{case_id}", 303)

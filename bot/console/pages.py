@@ -1,0 +1,60 @@
+"""Templates and texts of the console, in the language of whoever looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+from fastapi import Request
+from fastapi.templating import Jinja2Templates
+from starlette.responses import HTMLResponse
+
+from bot.sign_in import Person
+from bot.staff import LANGUAGES
+
+HERE = Path(__file__).parent
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+templates = Jinja2Templates(HERE / "templates")
+
+
+@cache
+def texts(language: str) -> Mapping[str, str]:
+    """What the console says in a language."""
+    found: dict[str, str] = yaml.safe_load((HERE / "texts" / f"{language}.yml").read_text("utf-8"))
+    return found
+
+
+def browser_language(request: Request) -> str:
+    """The first language of the browser that the console speaks."""
+    for part in request.headers.get("accept-language", "").split(","):
+        code = part.split(";")[0].strip().lower().split("-")[0]
+        if code in LANGUAGES:
+            return code
+    return LANGUAGES[0]
+
+
+def page(
+    request: Request, template: str, *, person: Person | None = None, code: int = 200, **shown: Any
+) -> HTMLResponse:
+    """A page, in the language of the one who is signed in or of the browser."""
+    language = person.language if person is not None else browser_language(request)
+    context = {"t": texts(language), "language": language, "person": person, **shown}
+    # With "no-referrer", as elsewhere, browsers hide the origin of our own forms too, which `bot.console.access` looks at.
+    return templates.TemplateResponse(request, template, context, code, {"Referrer-Policy": "same-origin"})
+
+
+def message(request: Request, key: str, code: int, person: Person | None = None) -> HTMLResponse:
+    """A page that says one thing, with the way back."""
+    return page(request, "message.html", person=person, code=code, key=key)
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.astimezone(AMSTERDAM):%d-%m %H:%M}"
+
+
+templates.env.filters["clock"] = _clock

@@ -1,0 +1,133 @@
+"""The queue, the live events of queue and case, and the audit log for leads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from sse_starlette.sse import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from bot import audit, sign_in
+from bot.console import access, views
+from bot.console.access import COOKIE, Helper, SignedIn
+from bot.console.pages import message, page
+from bot.conversations import utc_now
+from bot.service import Service
+from bot.staff import SEES_ALL_CASES, TAKES_CASES
+from bot.web.events import QUEUE
+from knowledge.database import reading
+
+LOOK_AGAIN_SECONDS = 20.0  # whether the session is still there
+LOOK_AGAIN_OFTEN_SECONDS = 1.0  # where another process may have stored something
+GATHER_SECONDS = 0.1
+HEARTBEAT_SECONDS = 15
+LATE_MINUTES = 10
+router = APIRouter(prefix="/console", include_in_schema=False)
+
+
+@router.get("")
+async def home(request: Request, person: SignedIn) -> Response:
+    """To the queue; whoever takes no cases has nothing here yet but the way out."""
+    if person.role not in TAKES_CASES:
+        return message(request, "nothing_yet", 200, person)
+    return RedirectResponse("/console/queue", 303)
+
+
+@router.get("/queue")
+async def queue(request: Request, person: Helper, show: str = "") -> Response:
+    """The cases that are open, or with `?show=closed` those that were closed, for leads."""
+    service, now = request.app.state.service, utc_now()
+    closed = show == "closed"
+    if closed and person.role not in SEES_ALL_CASES:
+        await access.refuse(request, person)
+
+    def look() -> list[views.Row]:
+        with reading(service.sessions) as session:
+            return views.queue(session, closed=closed, now=now)
+
+    rows = await run_in_threadpool(look)
+    languages = service.content.current().content.phrases
+    return page(
+        request,
+        "queue.html",
+        person=person,
+        rows=rows,
+        closed=closed,
+        waiting=sum(row.state == "waiting" for row in rows),
+        names={code: entry.name for code, entry in languages.items()},
+        sees_all=person.role in SEES_ALL_CASES,
+        late=LATE_MINUTES,
+    )
+
+
+@router.get("/log")
+async def log(request: Request, person: SignedIn) -> Response:
+    """The audit log and whether it is whole."""
+    service: Service = request.app.state.service
+    if person.role not in SEES_ALL_CASES:
+        await access.refuse(request, person)
+
+    def look() -> tuple[list[Any], audit.Verdict]:
+        with reading(service.sessions) as session:
+            return views.log(session), audit.verify(session)
+
+    entries, verdict = await run_in_threadpool(look)
+    return page(request, "log.html", person=person, entries=entries, verdict=verdict, sees_all=True)
+
+
+@router.get("/events")
+async def listen(request: Request, person: Helper, case: Annotated[int | None, Query(ge=1)] = None) -> Response:
+    """The event `changed` whenever queue or case did, and `signed_out` when the session is over."""
+    service: Service = request.app.state.service
+    token = request.cookies.get(COOKIE, "")
+    about: str | None = QUEUE
+    if case is not None:
+        about = await run_in_threadpool(_visible_conversation, request, person, case)
+        if about is None:
+            await access.refuse(request, person, case)
+    look_again = LOOK_AGAIN_SECONDS if service.owns_database else LOOK_AGAIN_OFTEN_SECONDS
+
+    def look() -> str | None:
+        """A mark of what is shown; None where it may not be shown any more."""
+        now = utc_now()
+        with reading(service.sessions) as session:
+            there = sign_in.person_of(session, token, now=now)
+            if there is None or there.role not in TAKES_CASES:
+                return None
+            if case is None:
+                return views.mark_of_queue(session)
+            row = views.find(session, case, now=now)
+            return views.mark_of_case(session, row) if row is not None else ""
+
+    async def events() -> AsyncIterator[dict[str, Any]]:
+        shown: str | None = None
+        with request.app.state.announcer.listening(about) as something_new:
+            while True:
+                something_new.clear()
+                mark = await run_in_threadpool(look)
+                if mark is None:
+                    yield {"event": "signed_out", "data": ""}
+                    return
+                if mark != shown:
+                    # Also at the beginning: something may have changed between the page and this.
+                    shown = mark
+                    yield {"event": "changed", "data": mark}
+                try:
+                    await asyncio.wait_for(something_new.wait(), look_again)
+                    await asyncio.sleep(GATHER_SECONDS)
+                except TimeoutError:
+                    continue
+
+    return EventSourceResponse(events(), ping=HEARTBEAT_SECONDS)
+
+
+def _visible_conversation(request: Request, person: sign_in.Person, case_id: int) -> str | None:
+    with reading(request.app.state.service.sessions) as session:
+        row = views.find(session, case_id, now=utc_now())
+        if row is None or not views.may_see(person, row):
+            return None
+        return views.conversation_of(session, case_id)[0]

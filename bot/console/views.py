@@ -1,0 +1,181 @@
+"""What the console shows: the queue, a case with its transcript, the audit log. Reads only; who may see what is decided here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case as sql_case
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from bot.cases import State
+from bot.inbox import Kind
+from bot.models import AuditEntry, Case, Conversation, InboxMessage, Note, OutboxMessage, Staff
+from bot.sign_in import Person
+from bot.staff import SEES_ALL_CASES
+
+MOST_SHOWN = 500
+LOG_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case in the queue."""
+
+    id: int
+    kind: str
+    priority: int
+    language: str | None
+    channel: str
+    state: str
+    owner: str | None
+    owner_name: str | None
+    minutes: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was said or noted; `state` is how far a reply has come."""
+
+    at: datetime
+    author: str
+    text: str
+    reply: dict[str, Any] | None = None
+    kind: str | None = None
+    state: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A case as its page shows it."""
+
+    row: Row
+    outcome: str | None
+    topic: str | None
+    lines: Sequence[Line]
+    notes: Sequence[Line]
+
+
+def queue(session: Session, *, closed: bool, now: datetime) -> list[Row]:
+    """The open cases, waiting ones and the most urgent first; or the closed ones, the latest first."""
+    statement = select(Case, Staff.name).outerjoin(Staff, Staff.id == Case.owner).limit(MOST_SHOWN)
+    if closed:
+        statement = statement.where(Case.state == State.CLOSED).order_by(Case.closed_at.desc())
+    else:
+        waits = sql_case((Case.state == State.WAITING, 0), else_=1)
+        statement = statement.where(Case.state != State.CLOSED).order_by(waits, Case.priority, Case.id)
+    return [_row(found, name, now) for found, name in session.execute(statement)]
+
+
+def mark_of_queue(session: Session) -> str:
+    """A mark that changes whenever the queue does."""
+    statement = select(Case.id, Case.kind, Case.state, Case.owner).where(Case.state != State.CLOSED).order_by(Case.id)
+    return hashlib.sha256(repr(session.execute(statement).all()).encode()).hexdigest()
+
+
+def mark_of_case(session: Session, row: Row) -> str:
+    """A mark that changes whenever something is said, noted, delivered or done in a case."""
+    conversation_id = conversation_of(session, row.id)[0]
+    said = select(
+        func.max(OutboxMessage.id), func.count(OutboxMessage.delivered_at), func.count(OutboxMessage.failure)
+    ).where(OutboxMessage.conversation_id == conversation_id)
+    came = select(func.max(InboxMessage.id)).where(InboxMessage.conversation_id == conversation_id)
+    noted = select(func.max(Note.id)).where(Note.case_id == row.id)
+    marks = [session.execute(one).one() for one in (said, came, noted)]
+    return hashlib.sha256(repr((marks, row.kind, row.state, row.owner)).encode()).hexdigest()
+
+
+def find(session: Session, case_id: int, *, now: datetime) -> Row | None:
+    """A case without what was said in it."""
+    statement = select(Case, Staff.name).outerjoin(Staff, Staff.id == Case.owner).where(Case.id == case_id)
+    found = session.execute(statement).one_or_none()
+    return _row(found[0], found[1], now) if found is not None else None
+
+
+def may_see(person: Person, row: Row) -> bool:
+    """A case that waits may be read by all who take cases; one that is taken or closed by its owner and by leads."""
+    return row.state == State.WAITING or row.owner == person.id or person.role in SEES_ALL_CASES
+
+
+def conversation_of(session: Session, case_id: int) -> tuple[str | None, str | None]:
+    """The conversation of a case, and the language spoken in it."""
+    statement = (
+        select(Case.conversation_id, func.coalesce(Conversation.language, Case.language))
+        .outerjoin(Conversation, Conversation.id == Case.conversation_id)
+        .where(Case.id == case_id)
+    )
+    found = session.execute(statement).one_or_none()
+    return (found[0], found[1]) if found is not None else (None, None)
+
+
+def opened(session: Session, row: Row) -> Opened:
+    """A case with its transcript and notes."""
+    case = session.get_one(Case, row.id)
+    slots: dict[str, Any] = {}
+    if case.conversation_id is not None:
+        slots = session.scalars(select(Conversation.slots).where(Conversation.id == case.conversation_id)).one()
+    lines = _what_was_said(session, case.conversation_id) if case.conversation_id is not None else []
+    notes = session.execute(
+        select(Note, Staff.name)
+        .outerjoin(Staff, Staff.id == Note.author)
+        .where(Note.case_id == row.id)
+        .order_by(Note.id)
+    )
+    written = [Line(note.written_at, "note", note.body, name=name) for note, name in notes]
+    return Opened(row, case.outcome, slots.get("topic"), lines, written)
+
+
+def log(session: Session) -> list[tuple[AuditEntry, str | None]]:
+    """The latest entries of the audit log with the names of who acted."""
+    statement = (
+        select(AuditEntry, Staff.name)
+        .outerjoin(Staff, Staff.id == AuditEntry.actor)
+        .order_by(AuditEntry.id.desc())
+        .limit(LOG_SHOWN)
+    )
+    return [(entry, name) for entry, name in session.execute(statement)]
+
+
+def _row(case: Case, owner_name: str | None, now: datetime) -> Row:
+    minutes = int(((case.closed_at or now) - case.opened_at).total_seconds() // 60)
+    return Row(
+        case.id,
+        case.kind,
+        case.priority,
+        case.language,
+        case.channel,
+        case.state,
+        case.owner,
+        owner_name,
+        max(minutes, 0),
+    )
+
+
+def _what_was_said(session: Session, conversation_id: str) -> list[Line]:
+    came = session.execute(
+        select(InboxMessage.received_at, InboxMessage.kind, InboxMessage.body)
+        .where(InboxMessage.conversation_id == conversation_id, InboxMessage.body != "")
+        .order_by(InboxMessage.id)
+    )
+    lines = [Line(at, "person", "" if kind == Kind.LOCATION else body, kind=kind) for at, kind, body in came]
+    went = session.scalars(
+        select(OutboxMessage).where(OutboxMessage.conversation_id == conversation_id).order_by(OutboxMessage.id)
+    )
+    lines += [
+        Line(one.created_at, one.reply.get("author", "bot"), one.reply["text"], reply=one.reply, state=_state(one))
+        for one in went
+    ]
+    return sorted(lines, key=lambda line: (line.at, line.author != "person"))
+
+
+def _state(message: OutboxMessage) -> str:
+    if message.failure is not None or message.state == "failed":
+        return "failed"
+    if message.delivered_at is None:
+        return "on_its_way"
+    return message.state if message.state in ("delivered", "read") else "sent"

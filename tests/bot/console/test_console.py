@@ -1,0 +1,315 @@
+"""The console over the running application: who may see and do what, and a conversation both ways over page and Telegram."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pyotp
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session, sessionmaker
+
+from bot import audit, staff
+from bot.console.pages import texts
+from bot.models import AuditEntry, Case
+from bot.service import Service, open_service
+from bot.settings import Settings
+from bot.staff import LANGUAGES, Role
+from bot.web.app import create_app
+from bot.web.shell import SECURITY_HEADERS
+from knowledge.files import Content
+from nlu.urgency import IN_ORDER_OF_DANGER
+from tests.bot.channels.servers import TOKEN, TelegramServer
+from tests.bot.console.conftest import BASE, PASSWORD, Answering, browser_of, sign_in
+
+CRY = "I want to kill myself"
+Enter = Callable[..., TestClient]
+
+
+class Person:
+    """Somebody in the chat of the page."""
+
+    def __init__(self, app: Any) -> None:
+        self._client = browser_of(app)
+        token = self._client.post("/api/v1/conversations").json()["token"]
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._count = 0
+
+    def write(self, said: str) -> dict[str, Any]:
+        self._count += 1
+        message = {"id": f"message-{self._count}", "text": said}
+        return self._client.post("/api/v1/messages", json=message, headers=self._headers).json()
+
+    def hears(self) -> list[tuple[str, str]]:
+        entries = self._client.get("/api/v1/messages", headers=self._headers).json()["entries"]
+        return [(entry["author"], entry["reply"]["text"]) for entry in entries if entry["reply"]]
+
+    def delete(self) -> None:
+        self._client.delete("/api/v1/conversation", headers=self._headers)
+
+
+def until(holds: Callable[[], Any], seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def case_of(sessions: sessionmaker[Session]) -> int:
+    with sessions() as session:
+        return session.query(Case).one().id
+
+
+def do(browser: TestClient, case: int, deed: str, **fields: str) -> Any:
+    csrf = re.search(r'name="csrf" value="([^"]+)"', browser.get("/console/queue").text)[1]
+    return browser.post(f"/console/cases/{case}/{deed}", data={"csrf": csrf, **fields})
+
+
+def log_of(sessions: sessionmaker[Session]) -> list[str]:
+    with sessions() as session:
+        return [entry.action for entry in session.query(AuditEntry).order_by(AuditEntry.id)]
+
+
+@pytest.fixture
+def person(app: Any) -> Person:
+    made = Person(app)
+    made.write(CRY)
+    return made
+
+
+def test_a_case_from_the_cry_to_its_end(
+    enter: Enter, person: Person, sessions: sessionmaker[Session], content: Content
+) -> None:
+    ann, case = enter("ann"), case_of(sessions)
+    assert "Suicide" in ann.get("/console/queue").text
+    assert CRY in ann.get(f"/console/cases/{case}").text
+    assert do(ann, case, "claim").status_code == 200
+    person.write("who is there?")
+    do(ann, case, "say", text="I am <b>Ann</b>.")
+    phrases = content.phrases["en"].phrases
+    assert person.hears()[1:] == [("bot", phrases["staff.here"]), ("staff", "I am <b>Ann</b>.")]
+    page = ann.get(f"/console/cases/{case}").text
+    assert "who is there?" in page
+    assert "I am &lt;b&gt;Ann&lt;/b&gt;." in page
+    do(ann, case, "note", text="call back at nine")
+    assert "call back at nine" in ann.get(f"/console/cases/{case}").text
+    preview = ann.get(f"/console/cases/{case}?topic=care.mental_health").text
+    title = content.words["care.mental_health", "en"].title
+    assert title in preview
+    do(ann, case, "answer", topic="care.mental_health")
+    assert person.hears()[-1][0] == "staff"
+    assert do(ann, case, "close", outcome="helped").url.path == "/console/queue"
+    person.write("thanks")
+    until(lambda: person.hears()[-1] == ("bot", "heard thanks"))
+    assert ("bot", phrases["staff.done"]) in person.hears()
+    assert "heard who is there?" not in str(person.hears())
+    done = ["case_claimed", "message_sent", "note_written", "answer_sent", "case_closed"]
+    assert [action for action in log_of(sessions) if action in done] == done
+    with sessions() as session:
+        assert audit.verify(session).is_whole
+
+
+def test_the_numbers_are_not_said_again_where_a_person_is_there_for_just_that(
+    enter: Enter, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    ann, case = enter("ann"), case_of(sessions)
+    do(ann, case, "claim")
+    assert person.write(CRY)["reply"] is None
+    assert person.write("my boss beats me")["reply"]["is_urgent"]
+
+
+def test_of_two_helpers_who_claim_at_once_one_gets_it_and_the_other_is_told(
+    enter: Enter, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    helpers, case = [enter(f"helper{n}") for n in range(4)], case_of(sessions)
+    with ThreadPoolExecutor(4) as pool:
+        codes = sorted(pool.map(lambda one: do(one, case, "claim").status_code, helpers))
+    assert codes == [200, 409, 409, 409]
+
+
+def test_the_case_of_another_helper_is_neither_read_nor_written_and_the_log_shows_the_attempt(
+    enter: Enter, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    ann, bob, lead, case = enter("ann"), enter("bob"), enter("lead", Role.LEAD), case_of(sessions)
+    do(ann, case, "claim")
+    assert bob.get(f"/console/cases/{case}").status_code == 403
+    assert bob.get(f"/console/events?case={case}").status_code == 403
+    deeds = {"say": {"text": "x"}, "note": {"text": "x"}, "answer": {"topic": "care.gp"}, "hand-back": {}}
+    deeds |= {"close": {"outcome": "helped"}, "reopen": {}}
+    for deed, fields in deeds.items():
+        assert do(bob, case, deed, **fields).status_code == 403, deed
+        assert do(lead, case, deed, **fields).status_code == 403, deed
+    assert CRY in lead.get(f"/console/cases/{case}").text
+    assert person.hears()[-1][0] == "bot"
+    assert log_of(sessions).count("refused") == 14
+    assert do(bob, case, "claim").status_code == 409
+
+
+def test_a_form_without_the_sessions_own_token_does_nothing(
+    enter: Enter, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    ann, bob, case = enter("ann"), enter("bob"), case_of(sessions)
+    of_bob = re.search(r'name="csrf" value="([^"]+)"', bob.get("/console/queue").text)[1]
+    for fields in ({}, {"csrf": ""}, {"csrf": "é"}, {"csrf": of_bob}):
+        assert ann.post(f"/console/cases/{case}/claim", data=fields).status_code == 403
+    with sessions() as session:
+        assert session.get_one(Case, case).owner is None
+
+
+def test_roles(enter: Enter, person: Person, sessions: sessionmaker[Session]) -> None:
+    helper, lead, editor = enter("ann"), enter("lead", Role.LEAD), enter("ed", Role.EDITOR)
+    assert editor.get("/console").status_code == 200
+    for path in ("/console/queue", f"/console/cases/{case_of(sessions)}", "/console/events"):
+        assert editor.get(path).status_code == 403
+    for path in ("/console/log", "/console/queue?show=closed"):
+        assert (helper.get(path).status_code, lead.get(path).status_code) == (403, 200)
+    assert "whole" in lead.get("/console/log").text
+
+
+@pytest.mark.parametrize(
+    ("deed", "fields", "code"),
+    [
+        ("say", {"text": " "}, 422),
+        ("say", {"text": "x" * 2001}, 422),
+        ("note", {}, 422),
+        ("answer", {"topic": "no.such"}, 404),
+        ("close", {"outcome": "deleted"}, 422),
+        ("close", {}, 422),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    enter: Enter, person: Person, sessions: sessionmaker[Session], deed: str, fields: dict[str, str], code: int
+) -> None:
+    ann, case = enter("ann"), case_of(sessions)
+    do(ann, case, "claim")
+    assert do(ann, case, deed, **fields).status_code == code
+    assert ann.get("/console/cases/999").status_code == 404
+    assert ann.get(f"/console/cases/{case}?topic=no.such").status_code == 404
+
+
+def test_handing_back_and_reopening(enter: Enter, person: Person, sessions: sessionmaker[Session]) -> None:
+    ann, lead, case = enter("ann"), enter("lead", Role.LEAD), case_of(sessions)
+    do(ann, case, "claim")
+    person.write("are you there?")
+    until(lambda: "are you there?" in ann.get(f"/console/cases/{case}").text)
+    do(ann, case, "hand-back")
+    until(lambda: person.hears()[-1] == ("bot", "heard are you there?"))
+    do(lead, case, "claim")
+    do(lead, case, "close", outcome="referred")
+    assert "Suicide" in lead.get("/console/queue?show=closed").text
+    assert "Referred" in lead.get(f"/console/cases/{case}").text
+    assert ann.get(f"/console/cases/{case}").status_code == 403
+    assert do(lead, case, "reopen").status_code == 200
+    assert CRY in ann.get(f"/console/cases/{case}").text
+
+
+def test_a_deleted_conversation_leaves_the_queue(enter: Enter, person: Person, sessions: sessionmaker[Session]) -> None:
+    ann, case = enter("ann"), case_of(sessions)
+    do(ann, case, "claim")
+    person.delete()
+    assert "Suicide" not in ann.get("/console/queue").text
+    assert do(ann, case, "say", text="hello").status_code == 403
+    assert "case_ended_by_deletion" in log_of(sessions)
+
+
+def test_a_page_that_renews_itself_keeps_nobody_signed_in(enter: Enter, service: Service) -> None:
+    ann, seen = enter("ann"), []
+    original = service.writer.run
+    service.writer.run = lambda job, **more: seen.append(job) or original(job, **more)  # type: ignore[method-assign]
+    ann.get("/console/queue", headers={"X-Live": "1"})
+    assert seen == []
+    ann.get("/console/queue")
+    assert len(seen) == 1
+
+
+def test_every_page_has_the_security_headers_and_is_kept_by_nobody(enter: Enter, person: Person) -> None:
+    ann = enter("ann")
+    for path in ("/console/queue", "/console/sign-in", "/console/cases/1", "/console/cases/999", "/console/log"):
+        answer = ann.get(path)
+        assert {name.lower() for name in SECURITY_HEADERS} <= set(answer.headers.keys())
+        assert answer.headers["cache-control"] == "no-store"
+        assert not re.search(r"\son\w+=|style=|<script>", answer.text)
+
+
+def test_both_languages_say_everything() -> None:
+    spoken = {language: texts(language) for language in LANGUAGES}
+    assert set(spoken["en"]) == set(spoken["nl"])
+    for language in LANGUAGES:
+        assert all(f"kind.{kind}" in spoken[language] for kind in IN_ORDER_OF_DANGER)
+        for key, words in spoken[language].items():
+            assert set(re.findall(r"{\w+}", words)) == set(re.findall(r"{\w+}", spoken["en"][key])), key
+
+
+@pytest.fixture
+def telegram() -> Iterator[TelegramServer]:
+    server = TelegramServer()
+    yield server
+    server.stop()
+
+
+def test_over_telegram_both_ways_and_nothing_is_lost_over_a_restart(
+    telegram: TelegramServer,
+    service: Service,
+    content: Content,
+    account: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Service, "load_assistant", lambda self: Answering())
+    settings = Settings(
+        _env_file=None,
+        database_url=str(service.engine.url),
+        secret_key="key of the tests",
+        telegram_bot_token=TOKEN,
+        telegram_api_url=telegram.url,
+    )
+    totp = pyotp.TOTP(account("ann"))
+    browser = TestClient(create_app(open_service(settings, content)), base_url=BASE)
+    with browser:
+        telegram.say(7, CRY, code="en")
+        until(lambda: telegram.sent)
+        until(lambda: "telegram" in sign_in_once(browser, totp).get("/console/queue").text)
+        case = case_of(service.sessions)
+        do(browser, case, "claim")
+        telegram.say(7, CRY, code="en")
+        until(lambda: browser.get(f"/console/cases/{case}").text.count(CRY) == 2)
+        do(browser, case, "say", text="I am here & I read you")
+        until(lambda: "I am here &amp; I read you" in telegram.texts(7))
+        until(lambda: '· <span class="sent">sent' in browser.get(f"/console/cases/{case}").text)
+        assert sum("113" in sent for sent in telegram.texts(7)) == 1
+    cookies = dict(browser.cookies)
+    telegram.say(7, "during the restart", code="en")
+    again = TestClient(create_app(open_service(settings, content)), base_url=BASE, cookies=cookies)
+    with again:
+        until(lambda: "during the restart" in again.get(f"/console/cases/{case}").text)
+        do(again, case, "close", outcome="helped")
+        until(lambda: content.phrases["en"].phrases["staff.done"] in telegram.texts(7))
+    assert not any(sent.startswith("heard") for sent in telegram.texts(7))
+
+
+def sign_in_once(browser: TestClient, totp: pyotp.TOTP) -> TestClient:
+    if "__Host-staff" not in browser.cookies:
+        sign_in(browser, "ann", totp.now())
+    return browser
+
+
+def test_an_open_queue_hears_of_a_new_case_and_of_the_end_of_the_session(
+    app: Any, enter: Enter, service: Service
+) -> None:
+    ann = enter("ann")
+    with ThreadPoolExecutor(1) as pool:
+        listening = pool.submit(lambda: ann.get("/console/events").text)
+        time.sleep(0.5)
+        Person(app).write(CRY)
+        time.sleep(0.5)
+        with service.sessions.begin() as session:
+            staff.remove(session, "ann@example.org", now=datetime.now(UTC))
+        app.state.announcer.announce("anybody")
+        heard = listening.result(10)
+    assert heard.count("event: changed") == 2
+    assert heard.rstrip().endswith("event: signed_out\r\ndata:")
+    assert PASSWORD not in heard

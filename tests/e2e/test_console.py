@@ -1,0 +1,119 @@
+"""A person in the chat and a helper in the console, each in a browser of their own, against the real service."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyotp
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.process import ROOT, Process
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+PATIENCE_MS = 15_000
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("console")
+
+
+@pytest.fixture(scope="module")
+def totp(folder: Path) -> pyotp.TOTP:
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{folder / 'w.db'}", "SECRET_KEY": "key"}
+    command = [sys.executable, "-m", "bot", "staff", "add", "Ann", "ann@example.org", "--role", "lead", "--lang", "en"]
+    made = subprocess.run(
+        [*command, "--password-stdin"],
+        cwd=ROOT,
+        env=environment,
+        input=f"{PASSWORD}\n",
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    return pyotp.TOTP(pyotp.parse_uri(made.stdout.splitlines()[0]).secret)
+
+
+@pytest.fixture(scope="module")
+def process(folder: Path, totp: pyotp.TOTP) -> Iterator[Process]:
+    running = Process(folder)
+    running.ready()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield opened
+        opened.close()
+
+
+def without_faults(page: Page) -> None:
+    """In both themes, on a desk and on a telephone: nothing that axe finds, nothing that sticks out."""
+    for scheme in ("light", "dark"):
+        for width in (1440, 390):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 844})
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+
+
+def test_a_cry_in_polish_reaches_a_helper_who_takes_over_and_hands_back(
+    browser: Browser, process: Process, totp: pyotp.TOTP
+) -> None:
+    helper = browser.new_context(locale="en-GB").new_page()
+    faults: list[str] = []
+    helper.on("pageerror", lambda error: faults.append(str(error)))
+    helper.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    helper.goto(f"{process.url.replace('127.0.0.1', 'localhost')}/console")
+    helper.get_by_label("E-mail").fill("ann@example.org")
+    helper.get_by_label("Password").fill(PASSWORD)
+    helper.get_by_label("Code of your app").fill(totp.now())
+    helper.keyboard.press("Enter")
+    expect(helper.get_by_text("Nobody is waiting.")).to_be_visible(timeout=PATIENCE_MS)
+
+    person = browser.new_context(locale="pl-PL", viewport={"width": 390, "height": 800}).new_page()
+    person.goto(process.url)
+    person.locator("#input").fill("szef zabrał mi paszport")
+    person.keyboard.press("Enter")
+    row = helper.get_by_role("link", name="Exploitation")
+    expect(row).to_be_visible(timeout=PATIENCE_MS)  # without a reload
+    without_faults(helper)
+    row.click()
+    helper.get_by_role("button", name="Take this case").click()
+    expect(person.locator(".bot").last).to_contain_text("z człowiekiem", timeout=PATIENCE_MS)
+
+    helper.get_by_label("Write to the person").fill("Jestem tutaj.")
+    helper.keyboard.press("Control+Enter")
+    expect(person.locator(".bot.staff")).to_contain_text("Jestem tutaj.", timeout=PATIENCE_MS)
+    person.locator("#input").fill("dziękuję, co teraz?")
+    person.keyboard.press("Enter")
+    expect(helper.locator(".line.person").last).to_contain_text("co teraz?", timeout=PATIENCE_MS)
+    helper.get_by_label("Subject", exact=True).select_option("work.unpaid_wages")
+    helper.get_by_role("button", name="Look at it first").click()
+    expect(helper.locator(".preview")).to_be_visible()
+    without_faults(helper)
+    helper.get_by_role("button", name="Send this answer (Polski)").click()
+    expect(person.locator(".bot.staff").nth(1)).to_be_visible(timeout=PATIENCE_MS)
+
+    helper.get_by_label("How did it end?").select_option("helped")
+    helper.get_by_role("button", name="Close").click()
+    expect(helper.get_by_text("Nobody is waiting.")).to_be_visible(timeout=PATIENCE_MS)
+    person.locator("#input").fill("ile wynosi płaca minimalna?")
+    person.keyboard.press("Enter")
+    expect(person.locator(".bot:not(.staff) h2").last).to_contain_text("minimaln", timeout=PATIENCE_MS)
+    helper.goto(helper.url.replace("/queue", "/log"))
+    expect(helper.get_by_text("The log is whole")).to_be_visible()
+    without_faults(helper)
+    assert faults == []
