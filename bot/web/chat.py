@@ -43,6 +43,7 @@ CHANNEL = "web"
 HEARTBEAT_SECONDS = 20
 LOOK_AGAIN_SECONDS = 2.0  # for what another process stored
 STORE_SECONDS = 0.7  # to wait for a database that is busy: somebody in danger looks at the screen meanwhile
+BEGIN_SECONDS = 5.0  # nobody in danger waits for this: the help does not need a conversation
 STREAMS_PER_CONVERSATION = 4
 STREAMS_PER_ADDRESS = 300
 LONG_TEXT = 500  # characters
@@ -160,7 +161,7 @@ async def begin(request: Request, service: ServiceOf) -> Token:
     hashed = inbox.address_hash(CHANNEL, token, key=service.key)
     now = utc_now()
     await service.writer.run(
-        lambda session: inbox.conversation_of(session, CHANNEL, hashed, now=now), within=STORE_SECONDS
+        lambda session: inbox.conversation_of(session, CHANNEL, hashed, now=now), within=BEGIN_SECONDS
     )
     return Token(token=token)
 

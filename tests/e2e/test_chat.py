@@ -189,7 +189,7 @@ def test_a_message_that_fails_holds_no_cry_back_and_the_true_reason_is_said(
     ask(page, "how many holidays do i have")
     expect(page.get_by_role("status")).to_contain_text(said)
     ask(page, CRY)
-    expect(page.locator('.bot.urgent a.call[href="tel:113"]').first).to_be_visible(timeout=1000)
+    expect(page.locator('.bot.urgent a.call[href="tel:113"]').first).to_be_visible(timeout=ANSWER_MS)
     expect(page.locator(".bot h2", has_text="holiday")).to_be_visible(timeout=ANSWER_MS)
     expect(page.locator(".bot.urgent")).to_have_count(1)
 
@@ -223,7 +223,7 @@ def test_with_every_request_failing_the_cry_is_heard_by_the_frozen_path(page: Pa
     page.evaluate("localStorage.removeItem('wegwijs.token')")
     page.route("**/api/v1/conversations", lambda route: route.fulfill(status=500, body="x"))
     ask(page, CRY)
-    expect(page.locator('.bot.urgent a.call[href="tel:113"]').first).to_be_visible(timeout=1000)
+    expect(page.locator('.bot.urgent a.call[href="tel:113"]').first).to_be_visible(timeout=ANSWER_MS)
 
 
 def test_a_pressed_button_stands_in_the_conversation_after_a_reload(page: Page) -> None:

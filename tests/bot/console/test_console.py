@@ -26,6 +26,7 @@ from knowledge.files import Content
 from nlu.urgency import IN_ORDER_OF_DANGER
 from tests.bot.channels.servers import TOKEN, TelegramServer
 from tests.bot.console.conftest import BASE, PASSWORD, Answering, browser_of, sign_in
+from tests.patience import until
 
 CRY = "I want to kill myself"
 Enter = Callable[..., TestClient]
@@ -51,13 +52,6 @@ class Person:
 
     def delete(self) -> None:
         self._client.delete("/api/v1/conversation", headers=self._headers)
-
-
-def until(holds: Callable[[], Any], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def case_of(sessions: sessionmaker[Session]) -> int:
