@@ -20,6 +20,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Generic, TypeVar
 
 from knowledge.search import fold
@@ -165,42 +166,43 @@ def _end(part: _Part, words: Sequence[str], at: int) -> int | None:
 def _parse(text: str, payload: Payload) -> _Phrase[Payload]:
     said, *without = re.split(r"\s+~\s+", text.strip())
     is_whole = said.startswith("=")
-    parts = tuple(_part(part, text) for part in re.split(r"\s+\+\s+", said.removeprefix("=")))
-    return _Phrase(parts, tuple(_part(part, text) for part in without), is_whole, payload)
+    try:
+        parts = tuple(_part(part) for part in re.split(r"\s+\+\s+", said.removeprefix("=")))
+        return _Phrase(parts, tuple(map(_part, without)), is_whole, payload)
+    except PhraseError as error:
+        raise PhraseError(f"{text!r}: {error}") from None
 
 
-def _part(said: str, phrase: str) -> _Part:
-    runs = tuple(
-        tuple(place for word in run.split() for place in _places(word, phrase)) for run in re.split(r"…|\.\.\.", said)
-    )
+def _part(said: str) -> _Part:
+    runs = tuple(tuple(place for word in run.split() for place in _places(word)) for run in re.split(r"…|\.\.\.", said))
     if not all(runs):
-        raise PhraseError(f"{phrase!r}: a word is missing beside '…', '+' or '~'")
+        raise PhraseError("a word is missing beside '…', '+' or '~'")
     return runs
 
 
-def _places(word: str, phrase: str) -> Iterator[_Word]:
+@cache  # the words of all phrases are few, and reading them is most of what making a book costs
+def _places(word: str) -> tuple[_Word, ...]:
     # "co-worker" is two words in a message and so two places here.
     options = word.split("/")
     if len(options) == 1 and "*" not in word:
         tokens = words_of(word)
         if not tokens:
-            raise PhraseError(f"{phrase!r}: {word!r} is no word")
-        yield from (_Word(frozenset([token]), (), ()) for token in tokens)
-        return
+            raise PhraseError(f"{word!r} is no word")
+        return tuple(_Word(frozenset([token]), (), ()) for token in tokens)
     whole: set[str] = set()
     stems: list[str] = []
     inside: list[str] = []
     for option in options:
         tokens = words_of(option.strip("*"))
         if len(tokens) != 1:
-            raise PhraseError(f"{phrase!r}: {option!r} is not one word")
+            raise PhraseError(f"{option!r} is not one word")
         letters = tokens[0]
         if option.startswith("*"):
             inside.append(letters)
         elif option.endswith("*"):
             if len(letters) < SHORTEST_STEM:
-                raise PhraseError(f"{phrase!r}: {option!r} would be almost any word")
+                raise PhraseError(f"{option!r} would be almost any word")
             stems.append(letters)
         else:
             whole.add(letters)
-    yield _Word(frozenset(whole), tuple(stems), tuple(inside))
+    return (_Word(frozenset(whole), tuple(stems), tuple(inside)),)

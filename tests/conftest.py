@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,16 +26,30 @@ def content() -> Content:
     return loaded
 
 
-@pytest.fixture
-def service(tmp_path: Path, content: Content) -> Iterator[Service]:
-    """A service on a database of its own, with tables and content, and the model of the project."""
-    settings = Settings(
+def settings_in(folder: Path) -> Settings:
+    return Settings(
         _env_file=None,
-        database_url=f"sqlite:///{tmp_path / 'wegwijs.db'}",
+        database_url=f"sqlite:///{folder / 'wegwijs.db'}",
         models_folder=ROOT / "models",
         secret_key="key of the tests",
     )
-    opened = open_service(settings)
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory, content: Content) -> Path:
+    """A database with tables and content, made once: each test that wants one takes a copy."""
+    folder = tmp_path_factory.mktemp("prepared")
+    opened = open_service(settings_in(folder))
+    opened.prepare(content, now=NOW)
+    opened.close()
+    return folder / "wegwijs.db"
+
+
+@pytest.fixture
+def service(tmp_path: Path, prepared: Path, content: Content) -> Iterator[Service]:
+    """A service on a database of its own, with tables and content, and the model of the project."""
+    shutil.copy(prepared, tmp_path)
+    opened = open_service(settings_in(tmp_path))
     opened.prepare(content, now=NOW)
     yield opened
     opened.close()
