@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -16,6 +17,10 @@ from bot.settings import Settings
 from knowledge.files import Content, load
 
 ROOT = Path(__file__).parents[1]
+settings.register_profile("usual", max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("thorough", settings.get_profile("usual"), max_examples=10_000)
+settings.load_profile("usual")
+
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)  # a Monday morning, after office hours begin
 
 

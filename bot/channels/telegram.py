@@ -101,7 +101,7 @@ def _pressed(query: CallbackQuery) -> Parsed:
 
 
 def _message(message: Message, languages: frozenset[str]) -> Received | None:
-    address = str(message.chat.id)
+    address = str(int(message.chat.id))
     if message.chat.type != ChatType.PRIVATE:
         # The same id each time: a group is spoken to once.
         return Received(address, Incoming("group", Kind.BUTTON, "/group"))
@@ -249,8 +249,16 @@ class Telegram:
             )
 
     async def take(self, update: Update, take: Take) -> None:
-        """Hand one update on; raises what `take` raises where it could not be stored."""
-        parsed = parse(update, self._languages)
+        """Hand one update on; raises what `take` raises where it could not be stored.
+
+        Raises:
+            MalformedPayloadError: fields are missing or of another kind than Telegram sends; the library checks neither.
+
+        """
+        try:
+            parsed = parse(update, self._languages)
+        except (AttributeError, TypeError, ValueError):
+            raise MalformedPayloadError("this is no update of Telegram's") from None
         if parsed.received is not None:
             await take(parsed.received)
         if parsed.pressed is not None:
@@ -275,7 +283,10 @@ class Telegram:
                     offset=offset, timeout=POLL_SECONDS, allowed_updates=ALLOWED_UPDATES
                 )
                 for update in updates:
-                    await self.take(update, take)
+                    try:
+                        await self.take(update, take)
+                    except MalformedPayloadError:
+                        log.warning("telegram_update_left_out")
                     offset = update.update_id + 1
             except InvalidToken:
                 log.error("telegram_token_refused")

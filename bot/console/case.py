@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
@@ -24,8 +24,16 @@ from knowledge.database import reading
 
 LONGEST_TEXT = 2000
 CHOSEN_OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.DELETED)
-router = APIRouter(prefix="/console/cases", include_in_schema=False)
+LARGEST_ID = 2**63 - 1  # that a database holds
 Deed = Callable[[Session, datetime], str]
+
+
+def _may_be_there(case_id: int) -> None:
+    if not 0 < case_id <= LARGEST_ID:
+        raise HTTPException(404)
+
+
+router = APIRouter(prefix="/console/cases", include_in_schema=False, dependencies=[Depends(_may_be_there)])
 
 
 @router.get("/{case_id}")

@@ -299,6 +299,30 @@ def test_a_database_that_is_locked_by_somebody_else_holds_no_help_back(
     assert answer.status_code == 202
 
 
+def test_a_full_disk_holds_no_help_back_and_when_there_is_room_all_goes_on(
+    client: TestClient, token: dict[str, str], service: Service
+) -> None:
+    def limit(connection: sqlite3.Connection, *_: object) -> None:
+        # SQLite's own limit makes the very error of a full disk: "database or disk is full".
+        connection.execute(f"PRAGMA max_page_count = {1 if is_full else 2**30}")
+
+    is_full = True
+    event.listen(service.engine, "checkout", limit)
+    long = {"id": "message-1", "text": "how many holidays do I have? " * 60}
+    refused = client.post("/api/v1/messages", json=long, headers=token)
+    for number in range(50):
+        if refused.status_code == 503:
+            break
+        refused = client.post("/api/v1/messages", json=long | {"id": f"message-{number}x"}, headers=token)
+    assert (refused.status_code, refused.json()["detail"]) == (503, "error.database")
+    cry = client.post("/api/v1/messages", json={"id": "message-2", "text": CRY + "!" * 1500}, headers=token)
+    assert cry.json()["reply"]["contacts"][0]["phone"] == "113"
+    assert client.get("/healthz").status_code == 200
+    is_full = False
+    assert client.post("/api/v1/messages", json={"id": "message-3", "text": CRY}, headers=token).status_code == 202
+    until(lambda: client.get("/readyz").json()["database"])
+
+
 def test_a_database_file_that_vanishes_is_noticed_and_made_anew(
     client: TestClient, token: dict[str, str], service: Service
 ) -> None:
