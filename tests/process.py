@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+
+from tests.patience import until
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,7 +34,6 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        began = time.monotonic()
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bot", "serve", "--port", str(self.port)],
@@ -45,15 +46,14 @@ class Process:
                     "TF_CPP_MIN_LOG_LEVEL": "3",
                 },
             )
-        self._wait("/healthz", 30)
-        self.listened_after = time.monotonic() - began
+        self._wait("/healthz", 120)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def ready(self) -> None:
-        self._wait("/readyz", 120)
+        self._wait("/readyz", 300)
 
     def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)
@@ -61,15 +61,12 @@ class Process:
 
     def stop(self) -> int:
         self._process.terminate()
-        return self._process.wait(timeout=30)
+        return self._process.wait(timeout=60)
 
     def _wait(self, path: str, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            try:
-                if httpx.get(self.url + path).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.1)
-        raise AssertionError(f"{path} not there after {seconds} s: {self.log.read_text()[-2000:]}")
+        def is_there() -> bool:
+            with suppress(httpx.TransportError):
+                return httpx.get(self.url + path).status_code == 200
+            return False
+
+        until(is_there, seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -18,9 +19,12 @@ from typer.testing import CliRunner
 from bot.cli import app
 from bot.settings import Settings, SettingsError, read_settings
 from knowledge.files import load
+from tests.patience import until
 from tests.process import Process
 
 ROOT = Path(__file__).parents[2]
+KILLS = 3
+EACH = 10  # messages before each kill
 SECRET = "zażółć gęślą jaźń moje hasło"
 
 
@@ -32,23 +36,52 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 def test_killed_between_accepting_and_answering_nothing_is_lost(process: Process) -> None:
-    token = httpx.post(f"{process.url}/api/v1/conversations").json()["token"]
+    token = until(lambda: httpx.post(f"{process.url}/api/v1/conversations").json().get("token"))
     headers = {"Authorization": f"Bearer {token}"}
     # The model is not loaded yet, so the message is accepted and certainly not answered.
     message = {"id": uuid.uuid4().hex, "text": f"how high is the minimum wage per hour? {SECRET}"}
-    assert httpx.post(f"{process.url}/api/v1/messages", json=message, headers=headers).status_code == 202
+    until(lambda: httpx.post(f"{process.url}/api/v1/messages", json=message, headers=headers).status_code == 202)
     process.kill()
     process.start()
     process.ready()
-    for _ in range(100):
+
+    def topics() -> list[str]:
         entries = httpx.get(f"{process.url}/api/v1/messages", headers=headers).json()["entries"]
-        replies = [entry["reply"] for entry in entries if entry["author"] == "bot"]
-        if any(reply["topic"] for reply in replies):
-            break
-        time.sleep(0.1)
-    assert [reply["topic"] for reply in replies if reply["topic"]] == ["work.minimum_wage"]
+        return [entry["reply"]["topic"] for entry in entries if entry["author"] == "bot" and entry["reply"]["topic"]]
+
+    assert until(topics) == ["work.minimum_wage"]
     again = httpx.post(f"{process.url}/api/v1/messages", json=message, headers=headers).json()
     assert again["duplicate"] is True
+
+
+def test_killed_again_and_again_every_message_is_answered_once(process: Process) -> None:
+    chance = random.Random(7)
+    process.ready()
+    written: dict[str, list[str]] = {}
+    for _ in range(KILLS):
+        token = until(lambda: httpx.post(f"{process.url}/api/v1/conversations").json().get("token"))
+        headers = {"Authorization": f"Bearer {token}"}
+        written[token] = [uuid.uuid4().hex for _ in range(EACH)]
+        for message_id in written[token]:
+            message = {"id": message_id, "text": "how high is the minimum wage per hour?"}
+            until(
+                lambda m=message, h=headers: httpx.post(f"{process.url}/api/v1/messages", json=m, headers=h).is_success
+            )
+        time.sleep(chance.uniform(0, 0.3))  # amid the answers
+        process.kill()
+        process.start()
+        if chance.random() < 0.5:
+            process.ready()
+    process.ready()
+
+    def answers(token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        entries = httpx.get(f"{process.url}/api/v1/messages", headers=headers).json()["entries"]
+        return sum(entry["author"] == "bot" and entry["reply"]["topic"] == "work.minimum_wage" for entry in entries)
+
+    for token in written:
+        until(lambda t=token: answers(t) >= EACH)
+    assert {answers(token) for token in written} == {EACH}
 
 
 def test_nothing_of_a_message_is_logged_and_every_line_is_json(process: Process) -> None:
