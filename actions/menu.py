@@ -9,7 +9,7 @@ from actions.contacts import contact_card
 from actions.context import Context, ReplyAction
 from actions.data import delete_my_data
 from actions.emergency import number_of
-from actions.reply import Button, Reply
+from actions.reply import Button, Effect, Reply
 from knowledge import answers
 
 # Who answers the telephone for people who do not want a robot: the law, work, somebody to talk to, danger.
@@ -100,7 +100,7 @@ class ActionArea(ReplyAction):
 
 
 class ActionHuman(ReplyAction):
-    """Where a person answers, and who is there now."""
+    """Where a person answers by telephone; the service puts what our own staff can do before it, where there are any."""
 
     action_name = "action_human"
 
@@ -114,6 +114,7 @@ class ActionHuman(ReplyAction):
             contacts_heading=context.phrases["label.who_helps"],
             contacts=tuple(contact_card(context.content, contact, context.language) for contact in contacts),
             buttons=(context.button("menu"),),
+            effect=Effect.OFFER_PERSON,
         )
         return reply, {"lost": 0, "asked": None}
 
@@ -125,8 +126,12 @@ class ActionAffirm(ReplyAction):
 
     def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
         """Carry out what "yes" was said to."""
-        if context.tracker.get_slot("asked") == "delete":
+        asked = context.tracker.get_slot("asked")
+        if asked == "delete":
             return delete_my_data(context), {"asked": None}
+        if asked == "person":
+            text = context.phrases["human.asked"]
+            return Reply(language=context.language, text=text, effect=Effect.ASK_PERSON), {"lost": 0, "asked": None}
         return menu(context, text=context.phrases["affirm"]), {"lost": 0, "asked": None}
 
 
@@ -138,8 +143,11 @@ class ActionDeny(ReplyAction):
     def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
         """Leave things as they are and offer the menu."""
         asked = context.tracker.get_slot("asked")
-        text = context.phrases["delete.kept" if asked == "delete" else "deny"]
+        text = context.phrases[_KEPT.get(asked, "deny")]
         return menu(context, text=text), {"lost": 0, "asked": None}
+
+
+_KEPT = {"delete": "delete.kept", "person": "human.no"}  # what "no" is answered with, by the question that was asked
 
 
 def menu(context: Context, *, text: str) -> Reply:

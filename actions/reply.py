@@ -76,6 +76,8 @@ class Effect(StrEnum):
     """Something that the service has to do besides saying the reply."""
 
     DELETE_DATA = "delete_data"
+    OFFER_PERSON = "offer_person"  # the person wants a human: say what staff can do for them
+    ASK_PERSON = "ask_person"  # they said yes to that
 
 
 class Reply(_Part):

@@ -27,7 +27,7 @@ from rasa_sdk.executor import ActionExecutor
 from threadpoolctl import threadpool_limits
 
 from actions.reply import Button, Reply
-from bot.assistant_port import Outcome
+from bot.assistant_port import OFFERED, Outcome, offered_by
 from bot.inbox import Kind, Turn
 
 # Rasa checks what an action server on another machine sends against a JSON schema, and that schema against its own, on every
@@ -35,8 +35,6 @@ from bot.inbox import Kind, Turn
 RemoteAction._validate_action_result = lambda _self, _result: True
 
 KEPT_SLOTS = ("language", "native", "language_asked", "topic", "asked", "lost", "greeted")
-OFFERED = "offered"  # kept beside the slots: the buttons of the last answer, which a number picks
-MOST_OFFERED = 30
 # Intents that are no button: what the model makes of a text, and Rasa's own.
 NO_BUTTONS = frozenset(
     {
@@ -132,7 +130,7 @@ class Assistant:
         if not _was_set_now(tracker, "asked"):
             # A question that this turn did not put again is not open any more: "yes" a day later says nothing.
             slots["asked"] = None
-        slots[OFFERED] = [button.payload for reply in said for button in reply.buttons][:MOST_OFFERED]
+        slots[OFFERED] = offered_by(said)
         return Outcome(said, slots)
 
     def _text_of(self, turn: Turn) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from bot.models import AuditEntry, AuditHead
 
 SYSTEM = "system"  # who acted where nobody of the staff did
+PERSON = "person"  # the one whose case it is
 
 
 @dataclass(frozen=True)

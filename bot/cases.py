@@ -42,6 +42,13 @@ class Outcome(StrEnum):
     DELETED = "deleted"
 
 
+class Consent(StrEnum):
+    """Whether staff may read what the person wrote before they came."""
+
+    YES = "yes"
+    NO = "no"
+
+
 class CaseStateError(RuntimeError):
     """The case is not in the state, or not with the person, that this needs; what was asked for did not happen."""
 
@@ -54,6 +61,16 @@ class Returned:
     conversation_id: str
     owner: str
     last_staff_at: datetime
+
+
+@dataclass(frozen=True)
+class OpenCase:
+    """The case of a conversation that is not closed; `consent` is None while the person has not said."""
+
+    id: int
+    kind: str
+    state: State
+    consent: Consent | None
 
 
 def priority_of(kind: str) -> int:
@@ -89,6 +106,32 @@ def open_case(session: Session, conversation_id: str, kind: str, *, language: st
             .values(kind=kind, priority=priority_of(kind))
         )
     return case_id
+
+
+def find_open(session: Session, conversation_id: str) -> OpenCase | None:
+    """The case of a conversation that is not closed."""
+    statement = select(Case.id, Case.kind, Case.state, Case.consent).where(
+        Case.conversation_id == conversation_id, Case.state != State.CLOSED
+    )
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        return None
+    return OpenCase(row.id, row.kind, State(row.state), Consent(row.consent) if row.consent else None)
+
+
+def decide(
+    session: Session, conversation_id: str, consent: Consent, *, now: datetime, case_id: int | None = None
+) -> bool:
+    """Note what the person says of staff reading the chat; False where there is no such open case, and nothing happened.
+
+    Args:
+        case_id: the case that they were asked about; the open one where None.
+
+    """
+    mine = [Case.conversation_id == conversation_id, Case.state != State.CLOSED]
+    mine += [Case.id == case_id] if case_id is not None else []
+    statement = update(Case).where(*mine).values(consent=consent, consent_at=now)
+    return bool(changed(session.execute(statement.execution_options(synchronize_session=False))))
 
 
 def kind_with_staff(session: Session, conversation_id: str) -> str | None:
@@ -188,7 +231,7 @@ def forget(session: Session, conversation_id: str, *, now: datetime) -> list[int
     session.execute(
         update(Case)
         .where(Case.conversation_id == conversation_id)
-        .values(conversation_id=None)
+        .values(conversation_id=None, consent=None, consent_at=None)
         .execution_options(synchronize_session=False)
     )
     return ended

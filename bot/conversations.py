@@ -13,14 +13,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from actions.reply import Effect
-from bot import cases, inbox, outbox, people
-from bot.assistant_port import AssistantPort, Outcome
+from actions.reply import Effect, Reply
+from bot import cases, handover, inbox, outbox, people
+from bot.assistant_port import OFFERED, AssistantPort, Outcome, offered_by
 from bot.frozen import FrozenPath
 from bot.inbox import Kind, Turn
 from bot.writer import Writer
@@ -194,8 +195,22 @@ class Worker:
         if deletes:
             receipt = people.delete_messages(session, turn.conversation_id, up_to=turn.inbox_id, now=now)
             replies, slots = tuple(people.with_receipt(reply, receipt) for reply in replies), {}
+        elif any(reply.effect is not None for reply in replies):
+            replies, slots = self._with_staff(session, turn, outcome, language=language, now=now)
         outbox.store_answer(session, turn.inbox_id, replies, slots=slots, language=language, now=now)
         return deletes
+
+    def _with_staff(
+        self, session: Session, turn: Turn, outcome: Outcome, *, language: str | None, now: datetime
+    ) -> tuple[tuple[Reply, ...], dict[str, Any]]:
+        """The replies with what staff can do for the person, and the slots that go with them."""
+        content = self._frozen().content
+        replies = tuple(
+            handover.complete(session, content, turn.conversation_id, reply, language=language, now=now)
+            for reply in outcome.replies
+        )
+        question = next(filter(None, map(handover.question_of, replies)), None)
+        return replies, {**outcome.slots, "asked": question, OFFERED: offered_by(replies)}
 
     def _announce(self, turn: Turn, stored: Future[bool]) -> None:
         try:

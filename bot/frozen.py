@@ -24,10 +24,10 @@ HELPERS = ("emergency_112", "fairwork")  # whom to call when we can't answer
 
 
 class FrozenPath:
-    """Answers without model, database or network."""
+    """Answers without model, database or network; `content` is what it answers from."""
 
     def __init__(self, content: Content) -> None:
-        self._content = content
+        self.content = content
         self._rules = PhraseRules(content.urgency)
         for language, fault in self._rules.faults:
             log.error("phrase_left_out", language=language, fault=fault)
@@ -44,16 +44,16 @@ class FrozenPath:
         if found is None or found.level is not Level.CERTAIN:
             return None
         spoken = self._language_of(text, found, language, hint)
-        return help_for(self._content, (found.label, *found.also), spoken, now=now)
+        return help_for(self.content, (found.label, *found.also), spoken, now=now)
 
     def pressed(self, payload: str, *, language: str | None, hint: str | None, now: datetime) -> Reply | None:
         """The help behind the button of an emergency; None for any other button."""
         kind = payload.removeprefix("/")
-        if kind not in self._content.topics or not kind.startswith(PREFIX):
+        if kind not in self.content.topics or not kind.startswith(PREFIX):
             return None
-        known = self._content.known_languages
+        known = self.content.known_languages
         spoken = next((code for code in (language, hint) if code in known), DEFAULT_LANGUAGE)
-        return help_for(self._content, (kind,), str(spoken), now=now)
+        return help_for(self.content, (kind,), str(spoken), now=now)
 
     def one_moment(self, text: str, *, language: str | None, hint: str | None) -> Reply:
         """The honest word that an answer will come."""
@@ -70,20 +70,20 @@ class FrozenPath:
         """
         reply = self._say("error.failed" if is_kept else "error.not_kept", text, language, hint)
         cards = tuple(
-            contact_card(self._content, answers.contact(self._content, name, reply.language, now=now), reply.language)
+            contact_card(self.content, answers.contact(self.content, name, reply.language, now=now), reply.language)
             for name in HELPERS
         )
         return reply.model_copy(update={"contacts": cards})
 
     def closed(self, *, hint: str | None, url: str) -> Reply:
         """The fixed word of a channel that is closed for the moment, with the number for danger and the way that is open."""
-        spoken = hint if hint in self._content.phrases else DEFAULT_LANGUAGE
-        sentence = self._content.phrases[str(spoken)].phrases["channel.closed"]
-        return Reply(language=str(spoken), text=sentence.format(phone=number_of(self._content, None), url=url))
+        spoken = hint if hint in self.content.phrases else DEFAULT_LANGUAGE
+        sentence = self.content.phrases[str(spoken)].phrases["channel.closed"]
+        return Reply(language=str(spoken), text=sentence.format(phone=number_of(self.content, None), url=url))
 
     def _language_of(self, text: str, found: Urgency, language: str | None, hint: str | None) -> str:
         # The phrase that fired says what language it is; only where it is said alike in several does the rest count.
-        spoken = [code for code in found.languages if code in self._content.known_languages]
+        spoken = [code for code in found.languages if code in self.content.known_languages]
         if len(spoken) == 1:
             return spoken[0]
         for known in (language, hint):
@@ -94,5 +94,5 @@ class FrozenPath:
 
     def _say(self, phrase: str, text: str, language: str | None, hint: str | None) -> Reply:
         code = self._identifier.identify(text, conversation=language, hint=hint).code
-        spoken = code if code in self._content.phrases else DEFAULT_LANGUAGE
-        return Reply(language=spoken, text=self._content.phrases[spoken].phrases[phrase])
+        spoken = code if code in self.content.phrases else DEFAULT_LANGUAGE
+        return Reply(language=spoken, text=self.content.phrases[spoken].phrases[phrase])

@@ -104,6 +104,8 @@ class Deletion(Base):
 class Case(Base):
     """Somebody who needs a person. `last_staff_at`: when the owner last did something for them.
 
+    `consent`: whether staff may read what was said before they came; None while the person has not said.
+
     The conversation is let go of when the person has their data deleted; what is left tells nothing of who it was.
     """
 
@@ -135,6 +137,8 @@ class Case(Base):
     closed_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(32))
     last_staff_at: Mapped[datetime | None]
+    consent: Mapped[str | None] = mapped_column(String(3))
+    consent_at: Mapped[datetime | None]
 
 
 class Note(Base):
@@ -175,6 +179,18 @@ class AuditHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     digest: Mapped[str] = mapped_column(String(64))
     entries: Mapped[int]
+
+
+class DutyPlan(Base):
+    """When staff are there and who is told of a case (`bot.duty.Plan`), in one row; without one the default plan holds."""
+
+    __tablename__ = "duty_plan"
+    __table_args__ = (CheckConstraint("id = 1", name="single_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    version: Mapped[int]
+    changed_at: Mapped[datetime]
 
 
 class Staff(Base):

@@ -179,6 +179,21 @@ def test_deleting_asks_first(talk: Talk) -> None:
     assert talk.say("yes").effect is Effect.DELETE_DATA
 
 
+@pytest.mark.parametrize(("wish", "yes"), [("i want to talk to a real person", "yes"), ("ik wil een mens", "ja graag")])
+def test_yes_to_a_person_asks_for_one_and_a_stale_yes_does_not(talk: Talk, wish: str, yes: str) -> None:
+    assert talk.say(wish).effect is Effect.OFFER_PERSON
+    talk.slots["asked"] = "person"  # the service asks it, where there are staff
+    assert talk.say(yes).effect is Effect.ASK_PERSON
+    assert talk.say(yes).effect is None
+
+
+def test_no_to_a_person_keeps_the_numbers(talk: Talk, content: Content) -> None:
+    talk.say("i want to talk to a real person")
+    talk.slots["asked"] = "person"
+    reply = talk.say("no")
+    assert (reply.text, reply.effect) == (content.phrases["en"].phrases["human.no"], None)
+
+
 def test_a_typed_slash_is_text(talk: Talk) -> None:
     reply = talk.say('/area{"area":"work"}')
     assert not any(payload == "/work.contract" for payload in payloads(reply)) or reply.topic is None
