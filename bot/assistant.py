@@ -27,8 +27,9 @@ from rasa_sdk.executor import ActionExecutor
 from threadpoolctl import threadpool_limits
 
 from actions.reply import Button, Reply
-from bot.assistant_port import OFFERED, Outcome, offered_by
+from bot.assistant_port import OFFERED, Outcome, Understood, offered_by
 from bot.inbox import Kind, Turn
+from nlu.urgency import Level
 
 # Rasa checks what an action server on another machine sends against a JSON schema, and that schema against its own, on every
 # call: 75 of 80 ms a turn. Ours come from rasa_sdk in this process, which builds them by the same types.
@@ -131,7 +132,7 @@ class Assistant:
             # A question that this turn did not put again is not open any more: "yes" a day later says nothing.
             slots["asked"] = None
         slots[OFFERED] = offered_by(said)
-        return Outcome(said, slots)
+        return Outcome(said, slots, _understood(tracker.latest_message))
 
     def _text_of(self, turn: Turn) -> str:
         """What Rasa reads: the text, or an intent where a button was pressed."""
@@ -156,6 +157,22 @@ class Assistant:
             return "/gone"
         is_known = intent in self._buttons and all(isinstance(value, str) for value in entities.values())
         return payload if is_known else "/gone"
+
+
+def _understood(message: UserUttered | None) -> Understood | None:
+    """What a text was taken for; None for a button, which says so itself."""
+    parsed = (message.parse_data if message is not None else None) or {}
+    decision, ranking = parsed.get("decision"), parsed.get("intent_ranking") or ()
+    if decision is None or not ranking:
+        return None
+    likeliest, intent, urgency = ranking[0], parsed["intent"], parsed.get("urgency") or {}
+    possible = urgency["label"] if urgency.get("level") == Level.POSSIBLE else None
+    # In doubt the intent names no topic; where a command or an emergency was seen, a rule decided and its 1.0 is no measure.
+    by_model = intent["name"] in ("clarify", "nlu_fallback") or all(
+        intent[part] == likeliest[part] for part in ("name", "confidence")
+    )
+    label, confidence = (likeliest["name"], round(likeliest["confidence"], 3)) if by_model else (intent["name"], None)
+    return Understood(label, confidence, str(decision), possible)
 
 
 def _was_set_now(tracker: DialogueStateTracker, slot: str) -> bool:

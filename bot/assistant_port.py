@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from actions.reply import Reply
@@ -19,11 +19,34 @@ def offered_by(replies: Iterable[Reply]) -> list[str]:
 
 
 @dataclass(frozen=True)
+class Understood:
+    """What a message was taken for, as staff are shown it.
+
+    Attributes:
+        label: a topic, an urgent kind or a wish such as `human`.
+        confidence: of the model, between 0 and 1; None where a rule decided and not a number.
+        decision: answer, clarify, fallback or urgent (`nlu.decision`).
+        may_be_urgent: the urgent kind that the message may be about, where that is not certain.
+
+    """
+
+    label: str
+    confidence: float | None
+    decision: str
+    may_be_urgent: str | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """The same as it is stored."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What a turn came to: the replies in order and the conversation's new slots."""
+    """What a turn came to: the replies in order, the conversation's new slots, and what the message was taken for."""
 
     replies: tuple[Reply, ...]
     slots: Mapping[str, Any]
+    understood: Understood | None = None
 
 
 class AssistantPort(Protocol):

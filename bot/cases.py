@@ -165,6 +165,11 @@ def check_owner(session: Session, case_id: int, staff_id: str) -> str:
     return _change(session, case_id, _owned_by(staff_id), {"owner": staff_id})
 
 
+def hand_over(session: Session, case_id: int, staff_id: str, to: str, *, now: datetime) -> str:
+    """Give a case to a colleague, whose time begins anew; returns the conversation. Raises CaseStateError: not theirs."""
+    return _change(session, case_id, _owned_by(staff_id), {"owner": to, "claimed_at": now, "last_staff_at": now})
+
+
 def hand_back(session: Session, case_id: int, staff_id: str) -> Returned:
     """Let a case go, so that it waits again. Raises CaseStateError where it is not theirs."""
     values = {"state": State.WAITING, "owner": None, "claimed_at": None}

@@ -182,6 +182,7 @@ class Worker:
     def _store(self, session: Session, turn: Turn, outcome: Outcome) -> bool:
         """Store the outcome; returns whether the person's data was deleted with it."""
         now, slots = self._clock(), outcome.slots
+        understood = outcome.understood.as_data() if outcome.understood is not None else None
         language = slots.get("native") or slots.get("language") or turn.language
         deletes = any(reply.effect is Effect.DELETE_DATA for reply in outcome.replies)
         replies = outcome.replies
@@ -190,14 +191,18 @@ class Worker:
             cases.open_case(session, turn.conversation_id, urgent.topic, language=language, now=now)
         if not _is_about_own_data(turn, outcome) and cases.kind_with_staff(session, turn.conversation_id) is not None:
             # A person has the conversation: the message is theirs to answer, and the bot's state stays as it was.
-            outbox.store_silence(session, turn.inbox_id, slots=turn.slots, language=language, now=now)
+            outbox.store_silence(
+                session, turn.inbox_id, slots=turn.slots, language=language, now=now, understood=understood
+            )
             return False
         if deletes:
             receipt = people.delete_messages(session, turn.conversation_id, up_to=turn.inbox_id, now=now)
-            replies, slots = tuple(people.with_receipt(reply, receipt) for reply in replies), {}
+            replies, slots, understood = tuple(people.with_receipt(reply, receipt) for reply in replies), {}, None
         elif any(reply.effect is not None for reply in replies):
             replies, slots = self._with_staff(session, turn, outcome, language=language, now=now)
-        outbox.store_answer(session, turn.inbox_id, replies, slots=slots, language=language, now=now)
+        outbox.store_answer(
+            session, turn.inbox_id, replies, slots=slots, language=language, now=now, understood=understood
+        )
         return deletes
 
     def _with_staff(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from actions.emergency import number_of
 from actions.reply import Author, Reply
-from bot import audit, cases, outbox
+from bot import audit, cases, outbox, staff
 from bot.models import Case, Conversation
 from knowledge.files import Content
 
@@ -61,6 +61,18 @@ class Desk:
         conversation_id = cases.check_owner(session, case_id, staff_id)
         cases.write_note(session, case_id, staff_id, body, now=now)
         audit.record(session, staff_id, "note_written", case_id=case_id, now=now)
+        return conversation_id
+
+    def hand_over(self, session: Session, case_id: int, staff_id: str, to: str, *, now: datetime) -> str:
+        """Give the case to a colleague.
+
+        Raises:
+            bot.staff.StaffError: there is no such colleague who takes cases.
+
+        """
+        conversation_id = cases.hand_over(session, case_id, staff_id, staff.taker(session, to), now=now)
+        self._tell(session, conversation_id, "staff.colleague", now=now)
+        audit.record(session, staff_id, "case_handed_over", case_id=case_id, details={"staff": to}, now=now)
         return conversation_id
 
     def hand_back(self, session: Session, case_id: int, staff_id: str, *, now: datetime) -> str:

@@ -62,6 +62,8 @@ class InboxMessage(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     is_urgent: Mapped[bool] = mapped_column(default=False, server_default=false())
     looked_at: Mapped[datetime | None]
+    # What it was taken for (`bot.assistant_port.Understood`), for staff.
+    understood: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class OutboxMessage(Base):
@@ -139,6 +141,16 @@ class Case(Base):
     last_staff_at: Mapped[datetime | None]
     consent: Mapped[str | None] = mapped_column(String(3))
     consent_at: Mapped[datetime | None]
+
+
+class Presence(Base):
+    """A member of staff who has a case open right now; believed for a short time after `seen_at`."""
+
+    __tablename__ = "staff_presence"
+
+    case_id: Mapped[int] = mapped_column(ForeignKey("staff_case.id", ondelete="CASCADE"), primary_key=True)
+    staff_id: Mapped[str] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"), primary_key=True)
+    seen_at: Mapped[datetime]
 
 
 class Note(Base):

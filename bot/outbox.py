@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from actions.reply import Reply
+from bot.assistant_port import Understood
 from bot.bidi import isolated
 from bot.models import Conversation, InboxMessage, OutboxMessage
 from knowledge.database import table_of
@@ -43,14 +44,18 @@ def store_answer(
     slots: Mapping[str, Any],
     language: str | None,
     now: datetime,
+    understood: Mapping[str, Any] | None = None,
 ) -> None:
     """Mark a message handled and store its replies and the conversation's new state, all in the caller's transaction.
+
+    Args:
+        understood: what the message was taken for, as `bot.assistant_port.Understood` stores it.
 
     Raises:
         AlreadyHandledError: somebody else did so before; the caller's transaction has to be rolled back.
 
     """
-    conversation_id = _mark_handled(session, inbox_id, now)
+    conversation_id = _mark_handled(session, inbox_id, now, understood)
     for number, reply in enumerate(replies):
         _add(session, inbox_id, conversation_id, str(number), reply, now=now)
     state = {"conversation": conversation_id, "new_slots": dict(slots), "spoken": language}
@@ -66,7 +71,8 @@ def store_help(session: Session, inbox_id: int, reply: Reply, *, now: datetime) 
         The id of the stored reply.
 
     """
-    conversation_id = _mark_handled(session, inbox_id, now)
+    understood = Understood(str(reply.topic), None, "urgent").as_data()
+    conversation_id = _mark_handled(session, inbox_id, now, understood)
     slots = dict(session.scalars(select(Conversation.slots).where(Conversation.id == conversation_id)).one())
     slots |= {"topic": reply.topic, "asked": None}
     session.execute(update(Conversation).where(Conversation.id == conversation_id).values(slots=slots))
@@ -104,10 +110,16 @@ def store_word(session: Session, conversation_id: str, reply: Reply, *, now: dat
 
 
 def store_silence(
-    session: Session, inbox_id: int, *, slots: Mapping[str, Any], language: str | None, now: datetime
+    session: Session,
+    inbox_id: int,
+    *,
+    slots: Mapping[str, Any],
+    language: str | None,
+    now: datetime,
+    understood: Mapping[str, Any] | None = None,
 ) -> None:
     """Mark a message handled that a person answers and not the assistant; raises as `store_answer` does."""
-    store_answer(session, inbox_id, (), slots=slots, language=language, now=now)
+    store_answer(session, inbox_id, (), slots=slots, language=language, now=now, understood=understood)
 
 
 def give_back(session: Session, conversation_id: str, *, since: datetime) -> None:
@@ -187,8 +199,9 @@ def record_states(session: Session, states: Mapping[str, str]) -> None:
             row.state = state
 
 
-def _mark_handled(session: Session, inbox_id: int, now: datetime) -> str:
-    found = session.connection().execute(_HANDLED, {"message": inbox_id, "now": now}).scalar_one_or_none()
+def _mark_handled(session: Session, inbox_id: int, now: datetime, understood: Mapping[str, Any] | None) -> str:
+    values = {"message": inbox_id, "now": now, "taken_for": understood}
+    found = session.connection().execute(_HANDLED, values).scalar_one_or_none()
     if found is None:
         raise AlreadyHandledError(f"message {inbox_id} was handled already")
     return str(found)
@@ -210,7 +223,7 @@ _message, _conversation = table_of(InboxMessage).c, table_of(Conversation).c
 _HANDLED = (
     update(table_of(InboxMessage))
     .where(_message.id == bindparam("message"), _message.handled_at.is_(None))
-    .values(handled_at=bindparam("now"))
+    .values(handled_at=bindparam("now"), understood=bindparam("taken_for"))
     .returning(_message.conversation_id)
 )
 _INSERT = insert(table_of(OutboxMessage)).returning(table_of(OutboxMessage).c.id)

@@ -39,7 +39,7 @@ def delete_messages(session: Session, conversation_id: str, *, up_to: int, now: 
     said = OutboxMessage.conversation_id == conversation_id
     session.execute(delete(OutboxMessage).where(said, OutboxMessage.answers <= up_to))
     session.execute(delete(InboxMessage).where(mine, InboxMessage.id < up_to))
-    session.execute(update(InboxMessage).where(InboxMessage.id == up_to).values(body=""))
+    session.execute(update(InboxMessage).where(InboxMessage.id == up_to).values(body="", understood=None))
     session.execute(update(Conversation).where(Conversation.id == conversation_id).values(slots={}, hint=None))
     _forget_cases(session, conversation_id, now=now)
     receipt = Receipt(secrets.token_hex(4).upper(), now, count)

@@ -125,6 +125,20 @@ def members(session: Session) -> list[Member]:
     ]
 
 
+def takers(session: Session) -> list[tuple[str, str]]:
+    """Id and name of everybody who can take cases, by name."""
+    can_sign_in = (Staff.is_active, Staff.password_hash.is_not(None), Staff.role.in_(TAKES_CASES))
+    rows = session.execute(select(Staff.id, Staff.name).where(*can_sign_in).order_by(Staff.name, Staff.id))
+    return [(row.id, row.name) for row in rows]
+
+
+def taker(session: Session, staff_id: str) -> str:
+    """The id again, of somebody who can take cases. Raises StaffError for anybody else."""
+    if staff_id not in dict(takers(session)):
+        raise StaffError("takes_no_cases")
+    return staff_id
+
+
 def find_invited(session: Session, token: str, *, now: datetime) -> Staff | None:
     """The account of a one-time address that still holds."""
     statement = select(Staff).where(Staff.invite_hash == hashed(token), Staff.invite_until > now, Staff.is_active)

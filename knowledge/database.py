@@ -111,6 +111,12 @@ def insert_unless_there(session: Session, table: type[Base], **values: Any) -> i
     return session.connection().execute(statement, values).scalar_one_or_none()
 
 
+def insert_or_ignore(session: Session, table: type[Base], **values: Any) -> None:
+    """Insert a row that has no `id`; nothing happens where one with the same unique values stands there already."""
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    session.execute(insert(table_of(table)).values(**values).on_conflict_do_nothing())
+
+
 @cache
 def _insert_statement(insert: Callable[[Any], Any], table: type[Base]) -> Any:
     return insert(table.__table__).on_conflict_do_nothing().returning(table.__table__.c.id)

@@ -10,15 +10,17 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from bot import staff
 from bot.cases import CaseStateError, Outcome, State
 from bot.console import access, views
 from bot.console.access import FormOfHelper, Helper, Posted
 from bot.console.answers import answer_for_staff
-from bot.console.pages import message, page
+from bot.console.pages import message, page, texts
+from bot.console.summary import summary
 from bot.conversations import utc_now
 from bot.desk import DEFAULT_LANGUAGE, Desk
 from bot.service import Service
-from bot.staff import SEES_ALL_CASES
+from bot.staff import SEES_ALL_CASES, StaffError
 from knowledge.answers import UnknownTopicError
 from knowledge.database import reading
 
@@ -42,14 +44,14 @@ async def show(request: Request, person: Helper, case_id: int, topic: str = "") 
     service, now = request.app.state.service, utc_now()
     content = service.content.current().content
 
-    def look() -> tuple[views.Opened, str | None] | None:
+    def look() -> tuple[views.Opened, str | None, list[tuple[str, str]]] | None:
         with reading(service.sessions) as session:
             row = views.find(session, case_id, now=now)
             if row is None:
                 return None
             if not views.may_see(person, row):
                 raise PermissionError
-            return views.opened(session, row), views.conversation_of(session, case_id)[1]
+            return views.opened(session, row), views.conversation_of(session, case_id)[1], staff.takers(session)
 
     try:
         found = await run_in_threadpool(look)
@@ -57,7 +59,7 @@ async def show(request: Request, person: Helper, case_id: int, topic: str = "") 
         await access.refuse(request, person, case_id)
     if found is None:
         raise HTTPException(404, "no_case")
-    opened, spoken = found
+    opened, spoken, colleagues = found
     theirs = spoken if spoken is not None and spoken in content.phrases else DEFAULT_LANGUAGE
     own = person.language
     mine = opened.row.state == State.CLAIMED and opened.row.owner == person.id
@@ -68,6 +70,8 @@ async def show(request: Request, person: Helper, case_id: int, topic: str = "") 
         except UnknownTopicError:
             raise HTTPException(404, "no_topic") from None
     labels = {name: content.words[name, own].button for name in content.topics}
+    names = {code: entry.name for code, entry in content.phrases.items()}
+    known = summary(opened, texts=texts(own), labels=labels, language=names.get(str(spoken), spoken or "–"), now=now)
     return page(
         request,
         "case.html",
@@ -76,7 +80,10 @@ async def show(request: Request, person: Helper, case_id: int, topic: str = "") 
         row=opened.row,
         mine=mine,
         sees_all=person.role in SEES_ALL_CASES,
-        names={code: entry.name for code, entry in content.phrases.items()},
+        names=names,
+        summary=known,
+        watchers=opened.row.others(person.id),
+        colleagues=[one for one in colleagues if one[0] != person.id],
         labels=labels,
         areas=_by_area(labels, content.phrases[own].areas),
         spoken=spoken,
@@ -145,6 +152,23 @@ async def answer(request: Request, posted: FormOfHelper, case_id: int) -> Respon
         case_id,
         lambda session, now: desk.send_answer(session, case_id, posted.person.id, reply, now=now),
     )
+
+
+@router.post("/{case_id}/hand-over")
+async def hand_over(request: Request, posted: FormOfHelper, case_id: int) -> Response:
+    """Give the case to a colleague."""
+    desk: Desk = request.app.state.desk
+    to = posted.fields.get("to", "")
+    try:
+        return await _as_owner(
+            request,
+            posted,
+            case_id,
+            lambda session, now: desk.hand_over(session, case_id, posted.person.id, to, now=now),
+            to_queue=True,
+        )
+    except StaffError:
+        raise HTTPException(422, "no_colleague") from None
 
 
 @router.post("/{case_id}/hand-back")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -11,7 +15,7 @@ from sse_starlette.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from bot import audit, sign_in
+from bot import audit, presence, sign_in
 from bot.console import access, views
 from bot.console.access import COOKIE, Helper, SignedIn
 from bot.console.pages import message, page
@@ -84,11 +88,12 @@ async def listen(request: Request, person: Helper, case: Annotated[int | None, Q
     """The event `changed` whenever queue or case did, and `signed_out` when the session is over."""
     service: Service = request.app.state.service
     token = request.cookies.get(COOKIE, "")
-    about: str | None = QUEUE
+    about = QUEUE
     if case is not None:
-        about = await run_in_threadpool(_visible_conversation, request, person, case)
-        if about is None:
+        visible = await run_in_threadpool(_visible_conversation, request, person, case)
+        if visible is None:
             await access.refuse(request, person, case)
+        about = visible
     look_again = LOOK_AGAIN_SECONDS if service.owns_database else LOOK_AGAIN_OFTEN_SECONDS
 
     def look() -> str | None:
@@ -99,14 +104,18 @@ async def listen(request: Request, person: Helper, case: Annotated[int | None, Q
             if there is None or there.role not in TAKES_CASES:
                 return None
             if case is None:
-                return views.mark_of_queue(session)
+                return views.mark_of_queue(session, now=now)
             row = views.find(session, case, now=now)
-            return views.mark_of_case(session, row) if row is not None else ""
+            return views.mark_of_case(session, row, person.id) if row is not None else ""
 
     async def events() -> AsyncIterator[dict[str, Any]]:
         shown: str | None = None
-        with request.app.state.announcer.listening(about) as something_new:
+        with (
+            request.app.state.announcer.listening(about) as something_new,
+            _present(request, person, case, about) as is_here,
+        ):
             while True:
+                is_here()
                 something_new.clear()
                 mark = await run_in_threadpool(look)
                 if mark is None:
@@ -123,6 +132,33 @@ async def listen(request: Request, person: Helper, case: Annotated[int | None, Q
                     continue
 
     return EventSourceResponse(events(), ping=HEARTBEAT_SECONDS)
+
+
+@contextmanager
+def _present(request: Request, person: sign_in.Person, case_id: int | None, about: str) -> Iterator[Callable[[], None]]:
+    """Colleagues see for as long as the block runs that somebody has a case open. Gives what to call now and then."""
+    service, announcer = request.app.state.service, request.app.state.announcer
+    if case_id is None:
+        yield lambda: None
+        return
+    written = -math.inf
+
+    def tell(done: Future[Any]) -> None:
+        if done.exception() is None and done.result() is not False:
+            announcer.announce(about)
+
+    def is_here() -> None:
+        nonlocal written
+        if time.monotonic() - written >= LOOK_AGAIN_SECONDS / 2:
+            written, now = time.monotonic(), utc_now()
+            looked = service.writer.submit(lambda session: presence.look(session, case_id, person.id, now=now))
+            looked.add_done_callback(tell)
+
+    try:
+        yield is_here
+    finally:
+        # Not awaited: this runs while the connection is being cancelled.
+        service.writer.submit(lambda session: presence.leave(session, case_id, person.id)).add_done_callback(tell)
 
 
 def _visible_conversation(request: Request, person: sign_in.Person, case_id: int) -> str | None:

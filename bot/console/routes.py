@@ -15,7 +15,7 @@ from bot.console.access import SignedOutError
 from bot.console.pages import HERE, message
 
 PASSWORDS_AT_ONCE = 2  # that are looked at: each takes 64 MB and a core
-KNOWN = ("not_allowed", "other_site", "no_case", "no_topic", "too_long", "text_length", "no_outcome")
+KNOWN = ("not_allowed", "other_site", "no_case", "no_topic", "too_long", "text_length", "no_outcome", "no_colleague")
 
 
 def install(app: FastAPI) -> None:

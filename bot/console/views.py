@@ -12,6 +12,7 @@ from sqlalchemy import case as sql_case
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from bot import presence
 from bot.cases import State
 from bot.inbox import Kind
 from bot.models import AuditEntry, Case, Conversation, InboxMessage, Note, OutboxMessage, Staff
@@ -35,11 +36,16 @@ class Row:
     owner: str | None
     owner_name: str | None
     minutes: int
+    watchers: Sequence[tuple[str, str]] = ()  # ids and names of those who have it open
+
+    def others(self, staff_id: str) -> list[str]:
+        """The names of those who have it open, but for one."""
+        return [name for one, name in self.watchers if one != staff_id]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that was said or noted; `state` is how far a reply has come."""
+    """One thing that was said or noted; `state` is how far a reply has come, `understood` what the bot took a message for."""
 
     at: datetime
     author: str
@@ -48,6 +54,7 @@ class Line:
     kind: str | None = None
     state: str | None = None
     name: str | None = None
+    understood: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,32 +76,38 @@ def queue(session: Session, *, closed: bool, now: datetime) -> list[Row]:
     else:
         waits = sql_case((Case.state == State.WAITING, 0), else_=1)
         statement = statement.where(Case.state != State.CLOSED).order_by(waits, Case.priority, Case.id)
-    return [_row(found, name, now) for found, name in session.execute(statement)]
+    there = presence.looking(session, now=now)
+    return [_row(found, name, now, there.get(found.id, ())) for found, name in session.execute(statement)]
 
 
-def mark_of_queue(session: Session) -> str:
+def mark_of_queue(session: Session, *, now: datetime) -> str:
     """A mark that changes whenever the queue does."""
     statement = select(Case.id, Case.kind, Case.state, Case.owner).where(Case.state != State.CLOSED).order_by(Case.id)
-    return hashlib.sha256(repr(session.execute(statement).all()).encode()).hexdigest()
+    marks = (session.execute(statement).all(), presence.looking(session, now=now))
+    return hashlib.sha256(repr(marks).encode()).hexdigest()
 
 
-def mark_of_case(session: Session, row: Row) -> str:
-    """A mark that changes whenever something is said, noted, delivered or done in a case."""
+def mark_of_case(session: Session, row: Row, staff_id: str) -> str:
+    """A mark for one of the staff: it changes whenever something happens in a case, or a colleague begins or ends looking."""
     conversation_id = conversation_of(session, row.id)[0]
     said = select(
         func.max(OutboxMessage.id), func.count(OutboxMessage.delivered_at), func.count(OutboxMessage.failure)
     ).where(OutboxMessage.conversation_id == conversation_id)
-    came = select(func.max(InboxMessage.id)).where(InboxMessage.conversation_id == conversation_id)
+    came = select(func.max(InboxMessage.id), func.count(InboxMessage.understood)).where(
+        InboxMessage.conversation_id == conversation_id
+    )
     noted = select(func.max(Note.id)).where(Note.case_id == row.id)
     marks = [session.execute(one).one() for one in (said, came, noted)]
-    return hashlib.sha256(repr((marks, row.kind, row.state, row.owner)).encode()).hexdigest()
+    return hashlib.sha256(repr((marks, row.kind, row.state, row.owner, row.others(staff_id))).encode()).hexdigest()
 
 
 def find(session: Session, case_id: int, *, now: datetime) -> Row | None:
     """A case without what was said in it."""
     statement = select(Case, Staff.name).outerjoin(Staff, Staff.id == Case.owner).where(Case.id == case_id)
     found = session.execute(statement).one_or_none()
-    return _row(found[0], found[1], now) if found is not None else None
+    if found is None:
+        return None
+    return _row(found[0], found[1], now, presence.looking(session, now=now).get(case_id, ()))
 
 
 def may_see(person: Person, row: Row) -> bool:
@@ -141,7 +154,7 @@ def log(session: Session) -> list[tuple[AuditEntry, str | None]]:
     return [(entry, name) for entry, name in session.execute(statement)]
 
 
-def _row(case: Case, owner_name: str | None, now: datetime) -> Row:
+def _row(case: Case, owner_name: str | None, now: datetime, watchers: Sequence[tuple[str, str]]) -> Row:
     minutes = int(((case.closed_at or now) - case.opened_at).total_seconds() // 60)
     return Row(
         case.id,
@@ -153,16 +166,20 @@ def _row(case: Case, owner_name: str | None, now: datetime) -> Row:
         case.owner,
         owner_name,
         max(minutes, 0),
+        watchers,
     )
 
 
 def _what_was_said(session: Session, conversation_id: str) -> list[Line]:
     came = session.execute(
-        select(InboxMessage.received_at, InboxMessage.kind, InboxMessage.body)
+        select(InboxMessage.received_at, InboxMessage.kind, InboxMessage.body, InboxMessage.understood)
         .where(InboxMessage.conversation_id == conversation_id, InboxMessage.body != "")
         .order_by(InboxMessage.id)
     )
-    lines = [Line(at, "person", "" if kind == Kind.LOCATION else body, kind=kind) for at, kind, body in came]
+    lines = [
+        Line(at, "person", "" if kind == Kind.LOCATION else body, kind=kind, understood=understood)
+        for at, kind, body, understood in came
+    ]
     went = session.scalars(
         select(OutboxMessage).where(OutboxMessage.conversation_id == conversation_id).order_by(OutboxMessage.id)
     )

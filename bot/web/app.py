@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse
 
 from actions.content import use_store
-from bot import cases, people, sign_in
+from bot import cases, people, presence, sign_in
 from bot.channels.registry import Channels
 from bot.console.routes import install as install_console
 from bot.conversations import Worker, utc_now
@@ -284,6 +284,7 @@ def _delete_expired(service: Service) -> None:
     gone = service.writer.call(lambda session: people.delete_expired(session, days=message_days, now=now))
     ended = service.writer.call(lambda session: cases.delete_expired(session, days=case_days, now=now))
     service.writer.call(lambda session: sign_in.delete_over(session, now=now))
+    service.writer.call(lambda session: presence.delete_over(session, now=now))
     empty_the_log(service.engine)
     log.info("expired_deleted", messages=gone, cases=ended)
 

@@ -10,6 +10,7 @@ import pytest
 
 from actions.content import use_store
 from actions.reply import MAX_PAYLOAD_BYTES, Effect, Reply
+from bot.assistant_port import Understood
 from bot.inbox import Kind, Turn
 from knowledge.files import Content
 from knowledge.store import in_memory
@@ -22,11 +23,13 @@ class Talk:
         self._assistant = assistant
         self.slots: dict[str, Any] = {}
         self.last: Reply
+        self.understood: Understood | None = None
 
     def _turn(self, kind: Kind, body: str) -> Reply:
         turn = Turn(1, "test", kind, body, self.slots.get("language"), None, self.slots, 1)
         outcome = asyncio.run(self._assistant.respond(turn))
         self.slots = dict(outcome.slots)
+        self.understood = outcome.understood
         assert outcome.replies, f"nothing said to {body!r}"
         self.last = outcome.replies[-1]
         return self.last
@@ -233,6 +236,20 @@ def test_a_question_that_goes_on_stays_with_the_topic(
 def test_a_question_about_something_else_does_not(talk: Talk) -> None:
     talk.say("how high is the minimum wage per hour?")
     assert talk.say("and how do i get a digid").topic == "digid.apply"
+
+
+def test_what_a_message_was_taken_for_is_told_with_a_number_only_where_the_model_decided(talk: Talk) -> None:
+    talk.say("how high is the minimum wage?")
+    assert (talk.understood.label, talk.understood.decision) == ("work.minimum_wage", "answer")
+    assert 0.45 <= talk.understood.confidence <= 1
+    talk.say("he has a knife and wants to kill me")
+    assert talk.understood == Understood("urgent.danger", None, "urgent")
+    talk.say("menu")
+    assert talk.understood == Understood("menu", None, "answer")
+    talk.say("qwrt zxcv")
+    assert talk.understood.decision == "fallback"
+    talk.press("/menu")
+    assert talk.understood is None
 
 
 def test_a_number_picks_the_button_that_was_offered(talk: Talk) -> None:

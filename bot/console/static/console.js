@@ -1,7 +1,7 @@
 // Keeps queue and case up to date: on an event the page is fetched again and its live parts take the place of the old ones.
 // Everything works without this script too, by reloading.
 const { events, notify } = document.body.dataset;
-const LIVE = ["live", "head"];
+const LIVE = ["live", "head", "summary"];
 const connection = document.getElementById("connection");
 const live = document.getElementById("live");
 

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from actions.reply import Reply
 from bot import staff
-from bot.assistant_port import Outcome
+from bot.assistant_port import Outcome, Understood
 from bot.inbox import Turn
 from bot.service import Service
 from bot.staff import Role
@@ -25,7 +25,10 @@ BASE = "https://testserver"
 
 class Answering:
     async def respond(self, turn: Turn) -> Outcome:
-        return Outcome((Reply(language="en", text=f"heard {turn.body}"),), {"language": "en"})
+        taken_for = Understood("work.unpaid_wages", 0.82, "answer", "urgent.exploitation")
+        if turn.body == "what?":
+            taken_for = Understood("care.gp", 0.11, "fallback")
+        return Outcome((Reply(language="en", text=f"heard {turn.body}"),), {"language": "en"}, taken_for)
 
 
 @pytest.fixture(autouse=True)

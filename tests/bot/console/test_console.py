@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyotp
@@ -14,9 +14,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session, sessionmaker
 
-from bot import audit, staff
+from bot import audit, presence, staff
 from bot.console.pages import texts
-from bot.models import AuditEntry, Case
+from bot.models import AuditEntry, Case, InboxMessage, Staff
 from bot.service import Service, open_service
 from bot.settings import Settings
 from bot.staff import LANGUAGES, Role
@@ -62,6 +62,11 @@ def case_of(sessions: sessionmaker[Session]) -> int:
 def do(browser: TestClient, case: int, deed: str, **fields: str) -> Any:
     csrf = re.search(r'name="csrf" value="([^"]+)"', browser.get("/console/queue").text)[1]
     return browser.post(f"/console/cases/{case}/{deed}", data={"csrf": csrf, **fields})
+
+
+def id_of(sessions: sessionmaker[Session], name: str) -> str:
+    with sessions() as session:
+        return session.query(Staff).filter_by(name=name).one().id
 
 
 def log_of(sessions: sessionmaker[Session]) -> list[str]:
@@ -200,6 +205,84 @@ def test_handing_back_and_reopening(enter: Enter, person: Person, sessions: sess
     assert ann.get(f"/console/cases/{case}").status_code == 403
     assert do(lead, case, "reopen").status_code == 200
     assert CRY in ann.get(f"/console/cases/{case}").text
+
+
+def test_a_case_is_handed_to_a_colleague_who_goes_on_with_it(
+    enter: Enter, person: Person, sessions: sessionmaker[Session], content: Content
+) -> None:
+    ann, bob, editor, case = enter("ann"), enter("bob"), enter("ed", Role.EDITOR), case_of(sessions)
+    do(ann, case, "claim")
+    page = ann.get(f"/console/cases/{case}").text
+    ids = dict(re.findall(r'<option value="(\w+)">(\w+)</option>', page.split("hand-over")[1].split("</form>")[0]))
+    assert list(ids.values()) == ["bob"]
+    for nobody in ("", "nobody", id_of(sessions, "ed"), id_of(sessions, "ann").upper()):
+        assert do(ann, case, "hand-over", to=nobody).status_code == 422
+    assert do(bob, case, "hand-over", to=id_of(sessions, "bob")).status_code == 403
+    assert do(ann, case, "hand-over", to=id_of(sessions, "bob")).url.path == "/console/queue"
+    assert do(ann, case, "say", text="still me").status_code == 403
+    assert do(bob, case, "say", text="I am Bob").status_code == 200
+    assert person.hears()[-2:] == [("bot", content.phrases["en"].phrases["staff.colleague"]), ("staff", "I am Bob")]
+    assert editor.get(f"/console/cases/{case}").status_code == 403
+    with sessions() as session:
+        entry = session.query(AuditEntry).filter_by(action="case_handed_over").one()
+    assert (entry.actor, entry.details) == (id_of(sessions, "ann"), {"staff": id_of(sessions, "bob")})
+
+
+def test_a_case_shows_what_the_bot_took_each_message_for_and_is_summed_up(
+    app: Any, enter: Enter, person: Person, sessions: sessionmaker[Session], content: Content
+) -> None:
+    ann, case = enter("ann"), case_of(sessions)
+    page = ann.get(f"/console/cases/{case}").text
+    assert "Emergency: Suicide" in page
+    assert "The person writes English, by web." in page
+    assert "perhaps also" not in page
+    person.write("my wages")
+    label = content.words["work.unpaid_wages", "en"].button
+    until(lambda: f"Understood: {label} · 82 %" in ann.get(f"/console/cases/{case}").text)
+    page = ann.get(f"/console/cases/{case}").text
+    assert f"The robot answered about: {label}." in page
+    assert "Look out, perhaps also: Exploitation." in page
+    assert "2 messages" in page
+    assert "since one of you" not in page
+    do(ann, case, "claim")
+    do(ann, case, "say", text="tell me more")
+    person.write("what?")
+    until(lambda: "Not understood" in ann.get(f"/console/cases/{case}").text)
+    page = ann.get(f"/console/cases/{case}").text
+    assert "1 of them since one of you last answered." in page
+    assert "The robot did not understand 1 of the messages." in page
+    person.delete()
+    with sessions() as session:
+        assert session.query(InboxMessage).filter(InboxMessage.understood.is_not(None)).count() == 0
+
+
+def test_who_has_a_case_open_is_seen_by_colleagues_until_they_leave(
+    app: Any, enter: Enter, person: Person, sessions: sessionmaker[Session], service: Service
+) -> None:
+    ann, bob, case = enter("ann"), enter("bob"), case_of(sessions)
+    with ThreadPoolExecutor(1) as pool:
+        listening = pool.submit(lambda: bob.get(f"/console/events?case={case}").text)
+        until(lambda: "bob looking" in ann.get(f"/console/cases/{case}").text)
+        assert "bob looking" in ann.get("/console/queue").text
+        assert "bob looking" not in bob.get("/console/queue").text
+        with service.sessions.begin() as session:
+            staff.remove(session, "bob@example.org", now=datetime.now(UTC))
+        app.state.announcer.announce("queue")
+        person.write("hello")
+        assert "signed_out" in listening.result(60)
+    until(lambda: "bob looking" not in ann.get("/console/queue").text)
+
+
+def test_a_sign_of_life_is_believed_for_a_minute(sessions: sessionmaker[Session], person: Person, account: Any) -> None:
+    account("ann")
+    case, ann, now = case_of(sessions), id_of(sessions, "ann"), datetime.now(UTC)
+    with sessions.begin() as session:
+        assert presence.look(session, case, ann, now=now)
+        assert not presence.look(session, case, ann, now=now + timedelta(seconds=20))
+        assert presence.looking(session, now=now + timedelta(seconds=79)) == {case: [(ann, "ann")]}
+        assert presence.looking(session, now=now + timedelta(seconds=80)) == {}
+        presence.delete_over(session, now=now + timedelta(seconds=80))
+        assert presence.look(session, case, ann, now=now)
 
 
 def test_a_deleted_conversation_leaves_the_queue(enter: Enter, person: Person, sessions: sessionmaker[Session]) -> None:
