@@ -9,6 +9,7 @@ from actions.context import Context, ReplyAction
 from actions.emergency import help_for, number_of
 from actions.measures import POLICY_TOPIC, sections
 from actions.reply import Button, ListKind, Reply, Section, SourceNote
+from actions.standing import for_you, with_standing
 from knowledge import answers
 from knowledge.answers import Answer, Contact
 
@@ -24,23 +25,11 @@ class ActionAnswer(ReplyAction):
     def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
         """The short answer, the steps, who can help and the source; under a warning where the message may be urgent."""
         topic = str(context.tracker.latest_message["intent"]["name"])
-        answer = answers.answer(context.content, topic, context.language, now=context.now)
-        reply = render(context, answer)
+        reply, slots = first_answer(context, topic, group=context.group)
         urgency = context.tracker.latest_message.get("urgency") or {}
         if urgency.get("level") == "possible":
             reply = with_urgent_offer(context, reply, urgency["label"])
-        if topic == POLICY_TOPIC:
-            about = answers.find_measures(context.content, context.text, context.language)
-            reply = reply.model_copy(
-                update={
-                    "sections": (*sections(context, about), *reply.sections),
-                    "buttons": (context.button("measures"), *reply.buttons),
-                }
-            )
-        asked = "desks" if topic == "registration.rni_desks" else None
-        if asked:
-            reply = reply.model_copy(update={"asks_location": True, "note": context.phrases["desks.ask"]})
-        return reply, {"topic": topic, "lost": 0, "asked": asked}
+        return reply, {"topic": topic, "lost": 0, **slots}
 
 
 class ActionUrgent(ReplyAction):
@@ -60,6 +49,30 @@ class ActionUrgent(ReplyAction):
         return reply, {"topic": topic, "lost": 0, "asked": None}
 
 
+def first_answer(context: Context, topic: str, *, group: str | None) -> tuple[Reply, dict[str, Any]]:
+    """What a topic is answered with first, with what it shows or asks besides its words; and the slots to set."""
+    answer = answer_of(context, topic, group=group)
+    reply = render(context, answer)
+    if answer.topic == POLICY_TOPIC:
+        about = answers.find_measures(context.content, context.text, context.language)
+        reply = reply.model_copy(
+            update={
+                "sections": (*sections(context, about), *reply.sections),
+                "buttons": (context.button("measures"), *reply.buttons),
+            }
+        )
+    asked = "desks" if topic == "registration.rni_desks" else None
+    if asked:
+        reply = reply.model_copy(update={"asks_location": True, "note": context.phrases["desks.ask"]})
+    reply, standing = with_standing(context, reply, answer)
+    return reply, {"asked": asked, **standing}
+
+
+def answer_of(context: Context, topic: str, *, group: str | None) -> Answer:
+    """The answer to a topic in the language of the conversation, for one of `GROUPS` where that is known."""
+    return answers.answer(context.content, topic, context.language, now=context.now, group=group)
+
+
 def render(context: Context, answer: Answer) -> Reply:
     """A topic's answer as a reply that fits a phone: the short answer, the first steps, one contact; the rest by button."""
     phrases = context.phrases
@@ -77,7 +90,10 @@ def render(context: Context, answer: Answer) -> Reply:
         title=answer.title,
         text=answer.short,
         warnings=answer.warnings,
-        sections=(Section(heading=phrases["label.steps"], kind=ListKind.STEPS, items=answer.steps[:STEPS_SHOWN]),),
+        sections=(
+            Section(heading=phrases["label.steps"], kind=ListKind.STEPS, items=answer.steps[:STEPS_SHOWN]),
+            *for_you(context, answer),
+        ),
         contacts=tuple(contact_card(context.content, one, context.language) for one in _who_answers_now(answer)),
         sources_heading=phrases["label.sources"],
         sources=sources(context, answer),

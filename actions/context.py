@@ -15,7 +15,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.buttons import language_button
 from actions.content import store
 from actions.reply import Button, Reply
-from knowledge.files import Content
+from knowledge.files import GROUPS, Content
 
 DEFAULT_LANGUAGE = "en"
 
@@ -45,6 +45,12 @@ class Context:
         """The topic that was answered last."""
         topic = self.tracker.get_slot("topic")
         return topic if topic in self.content.topics else None
+
+    @property
+    def group(self) -> str | None:
+        """For whom the answers are, one of `GROUPS`: as just said, or as remembered; None where that is not known."""
+        known = self.tracker.latest_message.get("group") or self.tracker.get_slot("group")
+        return known if known in GROUPS else None
 
     @property
     def text(self) -> str:
@@ -78,6 +84,7 @@ class ReplyAction(Action, ABC):
         """Say the reply: the text for plain consoles, the whole of it as data for our channels."""
         context = context_of(tracker)
         reply, slots = self.reply(context)
+        slots = {"group": context.group, **slots} if context.group else slots
         if not reply.is_urgent:
             reply, asked = _about_language(context, reply)
             slots |= asked

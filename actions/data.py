@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actions.context import Context, ReplyAction
-from actions.reply import Button, Effect, Reply
+from actions.reply import Effect, Reply
 from knowledge.answers import fill
 
 
@@ -17,8 +17,12 @@ class ActionPrivacy(ReplyAction):
     def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
         """The promise, with the number of days from the content."""
         text = fill(context.content, context.phrases["privacy"], context.language, on=context.now.date())
-        delete = Button(label=context.phrases["button.delete"], payload="/delete_my_data")
-        return Reply(language=context.language, text=text, buttons=(delete, context.button("menu"))), {"lost": 0}
+        buttons = [context.button("delete", "/delete_my_data"), context.button("menu")]
+        if context.group is not None:
+            group = context.phrases[f"button.group.{context.group}"]
+            text = f"{text} {context.phrases['group.known'].format(group=group)}"
+            buttons.append(context.button("who_i_am"))
+        return Reply(language=context.language, text=text, buttons=tuple(buttons)), {"lost": 0}
 
 
 class ActionDeleteMyData(ReplyAction):

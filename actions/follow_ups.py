@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-from actions.answer import render, sources
+from actions.answer import answer_of, render, sources
 from actions.contacts import contact_card
 from actions.context import Context, ReplyAction
 from actions.menu import menu
 from actions.reply import ListKind, Reply, Section
+from actions.standing import with_standing
 from knowledge import answers
 from knowledge.answers import Answer
 
@@ -21,8 +22,10 @@ class FollowUp(ReplyAction):
         """Look the last topic up and show the part that was asked for."""
         if context.topic is None:
             return menu(context, text=context.phrases["follow_up.nothing"]), {"lost": 0}
-        answer = answers.answer(context.content, context.topic, context.language, now=context.now)
-        return self.part(context, answer), {"lost": 0}
+        answer = answer_of(context, context.topic, group=context.group)
+        reply = self.part(context, answer)
+        reply, standing = with_standing(context, reply, answer) if reply.sections else (reply, {})
+        return reply, {"lost": 0, **standing}
 
     @abstractmethod
     def part(self, context: Context, answer: Answer) -> Reply:

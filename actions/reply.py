@@ -81,7 +81,10 @@ class Effect(StrEnum):
 
 
 class Reply(_Part):
-    """One thing said by the bot. Text may carry **bold**; nothing else is markup."""
+    """One thing said by the bot. Text may carry **bold**; nothing else is markup.
+
+    `question` is what the buttons below answer, where the reply ends with one.
+    """
 
     language: str
     text: str
@@ -95,6 +98,7 @@ class Reply(_Part):
     sources: tuple[SourceNote, ...] = ()
     links: tuple[Link, ...] = ()
     note: str | None = None
+    question: str | None = None
     buttons: tuple[Button, ...] = ()
     asks_location: bool = False
     is_urgent: bool = False

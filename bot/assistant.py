@@ -35,7 +35,7 @@ from nlu.urgency import Level
 # call: 75 of 80 ms a turn. Ours come from rasa_sdk in this process, which builds them by the same types.
 RemoteAction._validate_action_result = lambda _self, _result: True
 
-KEPT_SLOTS = ("language", "native", "language_asked", "topic", "asked", "lost", "greeted")
+KEPT_SLOTS = ("language", "native", "language_asked", "topic", "group", "asked", "lost", "greeted")
 # Intents that are no button: what the model makes of a text, and Rasa's own.
 NO_BUTTONS = frozenset(
     {

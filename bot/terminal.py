@@ -66,6 +66,8 @@ def print_reply(reply: Reply, screen: Console, *, first_button: int = 1) -> None
         screen.print(f"  {link.label}: {link.url}", style="dim", highlight=False)
     if reply.note:
         screen.print(reply.note, style="dim", highlight=False)
+    if reply.question:
+        screen.print(f"\n{reply.question}", style="bold", highlight=False)
     for number, button in enumerate(reply.buttons, first_button):
         screen.print(f"  [{number}] {button.label}", style="green", highlight=False, markup=False)
 

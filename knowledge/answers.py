@@ -6,7 +6,7 @@ The result is data; how a channel shows it is the channel's business.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from opening_hours import OpeningHours
 
 from knowledge import formats, search
-from knowledge.files import GROUP, PLACEHOLDER, Content, split_forms
+from knowledge.files import GROUP, PLACEHOLDER, SECTIONS, Content, split_forms
 from knowledge.schema import Organisation, ParameterKind, Review, Words
 
 _TITLE_WEIGHT = 3  # a word in the title of a measure tells more than one in its text
@@ -77,7 +77,11 @@ class MeasureNote:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer, ready to be rendered; `warnings` are sentences that have to stand with the short answer."""
+    """One answer, ready to be rendered; `warnings` are sentences that have to stand with the short answer.
+
+    `differs` says whether rights differ here for one of `GROUPS`. Where `group` is known, lines for the others are left out and its
+    own are written without naming it; `for_you` are those of its own among details and exceptions.
+    """
 
     topic: str
     language: str
@@ -92,6 +96,9 @@ class Answer:
     measures: tuple[MeasureNote, ...]
     warnings: tuple[str, ...]
     review: Review
+    group: str | None
+    for_you: tuple[str, ...]
+    differs: bool
 
 
 class UnknownTopicError(LookupError):
@@ -101,12 +108,21 @@ class UnknownTopicError(LookupError):
         super().__init__(f"no answer for topic {topic!r} in {language!r}")
 
 
-def answer(content: Content, topic_id: str, language: str, *, now: datetime, on: date | None = None) -> Answer:
+def answer(
+    content: Content,
+    topic_id: str,
+    language: str,
+    *,
+    now: datetime,
+    on: date | None = None,
+    group: str | None = None,
+) -> Answer:
     """The answer to `topic_id` in `language`.
 
     Args:
         now: the moment, for opening hours and for facts that have grown stale.
         on: the day whose amounts are asked for; today where None.
+        group: which of `GROUPS` the person belongs to; None where that is not known.
 
     Raises:
         UnknownTopicError: there is no such topic, or not in this language.
@@ -119,7 +135,7 @@ def answer(content: Content, topic_id: str, language: str, *, now: datetime, on:
     day = on or now.date()
     phrases = content.phrases[language].phrases
     filled = _Filler(content, language, day)
-    texts = filled.words(words)
+    texts = filled.words(_for_group(words, group))
     warnings = []
     if topic.valid_to is not None and day > topic.valid_to:
         warnings.append(phrases["warning.expired"].format(date=formats.long_date(topic.valid_to, language)))
@@ -146,7 +162,32 @@ def answer(content: Content, topic_id: str, language: str, *, now: datetime, on:
         ),
         warnings=tuple(warnings),
         review=words.review,
+        group=group,
+        for_you=tuple(map(filled.text, _own_lines((*words.details, *words.exceptions), group))),
+        differs=any(GROUP.match(line) for line in words.texts()),
     )
+
+
+def _for_group(words: Words, group: str | None) -> Words:
+    """The words without the lines for others; as they are where the group is not known."""
+    if group is None:
+        return words
+    kept = {part: tuple(_lines_for(getattr(words, part), group)) for part in SECTIONS}
+    return words.model_copy(update=kept)
+
+
+def _lines_for(lines: Iterable[str], group: str) -> Iterator[str]:
+    for line in lines:
+        mark = GROUP.match(line)
+        if mark is None or mark[1] == group:
+            yield line[mark.end() :] if mark else line
+
+
+def _own_lines(lines: Iterable[str], group: str | None) -> Iterator[str]:
+    for line in lines:
+        mark = GROUP.match(line)
+        if mark is not None and mark[1] == group:
+            yield line[mark.end() :]
 
 
 def contact(content: Content, organisation_id: str, language: str, *, now: datetime) -> Contact:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from opening_hours import OpeningHours
 
 from knowledge.answers import ORGANISATION_FIELDS, fill, organisation_field
-from knowledge.files import Content, Fault, load, placeholders, plural_forms
+from knowledge.files import GROUPS, Content, Fault, load, placeholders, plural_forms
 from knowledge.formats import plural_categories
 from knowledge.schema import ParameterKind, Words
 
@@ -40,7 +40,7 @@ EMERGENCY_PHRASES = {
     "web.call": {"phone"},
 }
 DOUBLE_STOP = re.compile(r"(?<!\.)\.\.(?!\.)")
-UNKNOWN_TAG = re.compile(r"^\[(?!(?:eu|ukraine|other)\])[^\]]*\]")
+UNKNOWN_TAG = re.compile(rf"^\[(?!(?:{'|'.join(GROUPS)})\])[^\]]*\]")
 MONEY_IN_WORDS = re.compile(r"€\s?\d|\d\s?(?:€|euro\b|EUR\b|zł)|\b0800[ -]?\d{2}|\b0900[ -]?\d{2}|\+31")
 
 

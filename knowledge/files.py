@@ -33,7 +33,8 @@ CONTENT_FOLDER = Path(__file__).parent
 # `{claims.years_back}`, or with the forms of the noun that agrees with the number: `{claims.years_back: rok | lata | lat}`.
 PLACEHOLDER = re.compile(r"\{([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?::([^{}]*))?\}")
 # Whom a line is for, where rights differ: "[eu] You need no permit."
-GROUP = re.compile(r"^\[(eu|ukraine|other)\]\s*")
+GROUPS = ("eu", "ukraine", "other")
+GROUP = re.compile(rf"^\[({'|'.join(GROUPS)})\]\s*")
 SECTIONS = ("steps", "details", "exceptions")
 
 _Model = TypeVar("_Model", bound=BaseModel)

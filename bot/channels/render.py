@@ -28,7 +28,7 @@ def blocks(reply: Reply) -> list[str]:
         found += _contacts(reply)
     found += [f"{link.label}: {link.url}" for link in reply.links]
     found += [f"🔗 {source.title}, {source.checked}" for source in reply.sources[:1]]
-    found.append(reply.note)
+    found += [reply.note, reply.question]
     return [block for block in found if block]
 
 

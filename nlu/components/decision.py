@@ -46,6 +46,8 @@ class AnswerDecision(UntrainedComponent):
         command = self._commands.intent(text)
         if decision is Decision.URGENT and urgency is not None:
             intent = {"name": urgency.label, "confidence": 1.0}
+        elif self._commands.only_group(text) is not None:
+            decision, intent = Decision.ANSWER, {"name": "who_i_am", "confidence": 1.0}
         elif command is not None:
             decision, intent = Decision.ANSWER, {"name": command, "confidence": 1.0}
         elif self._is_follow_up(message, text, decision, ranking[0]):
@@ -59,6 +61,8 @@ class AnswerDecision(UntrainedComponent):
             likeliest = {"name": ranking[0].label, "confidence": ranking[0].confidence}
             likeliest["name"] = _intent(decision, ranking[0].label)
             intent = likeliest
+        if (group := self._commands.only_group(text) or self._commands.group(text)) is not None:
+            message.set("group", group, add_to_output=True)
         if intent["name"] == "change_language":
             self._name_language(message, text)
         message.set("decision", str(decision), add_to_output=True)

@@ -241,3 +241,26 @@ def test_help_in_arabic_stands_from_right_to_left_and_the_page_keeps_its_languag
     expect(answer).to_have_attribute("lang", "ar")
     expect(page.locator("html")).to_have_attribute("lang", "en")
     expect(answer.locator('a.call[href="tel:113"]').first).to_be_in_viewport()
+
+
+@pytest.mark.parametrize(
+    ("group", "own", "others"),
+    [
+        ("EU citizen", "don't need a work permit", ("tells UWV", "arrange a permit")),
+        ("Protection (Ukraine)", "tells UWV", ("don't need a work permit", "arrange a permit")),
+        ("Another nationality", "arrange a permit", ("don't need a work permit", "tells UWV")),
+    ],
+)
+def test_the_same_question_is_answered_for_whoever_asks(
+    page: Page, group: str, own: str, others: tuple[str, ...]
+) -> None:
+    ask(page, "how do i find a job")
+    asked = page.locator(".bot").last.locator(".question")
+    expect(asked).to_be_visible(timeout=ANSWER_MS)
+    page.get_by_role("button", name=group, exact=True).click()
+    answer = page.locator(".bot").last
+    expect(answer).to_contain_text("For you", timeout=ANSWER_MS)
+    expect(answer).to_contain_text(own)
+    for line in others:
+        expect(answer).not_to_contain_text(line)
+    expect(answer.locator(".question")).to_have_count(0)

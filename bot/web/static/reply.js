@@ -15,6 +15,7 @@ export function renderReply(reply, texts, { direction, press, shareLocation }) {
   for (const link of reply.links) box.append(outside(link.label, link.url));
   if (reply.sources.length) box.append(sources(reply, texts));
   if (reply.note) box.append(make("p", { className: "note" }, reply.note));
+  if (reply.question) box.append(make("p", { className: "question" }, reply.question));
   const buttons = make("div", { className: "buttons" });
   if (reply.asks_location && "geolocation" in navigator) {
     const share = make("button", { type: "button" }, texts["button.location"]);
