@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 
@@ -206,6 +206,30 @@ def check(
     else:
         _print_report(report)
     raise typer.Exit(EXIT_FAULTS if report.errors else 0)
+
+
+@app.command(name="insight")
+def show_insight(
+    days: Annotated[int, typer.Option(min=1, help="How many days back, today included.")] = 30,
+    lang: Annotated[Optional[str], typer.Option(help="Only messages in this language.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+) -> None:
+    """Show by topic and language how often people asked and what came of it, the most often missed first. No texts."""
+    from bot import insight
+    from knowledge.database import reading
+
+    service = _open(_settings())
+    first = (datetime.now(UTC) - timedelta(days=days - 1)).date()
+    with reading(service.sessions) as session:
+        lines = insight.since(session, first, language=lang)
+    if as_json:
+        print(json.dumps([{"topic": x.topic, "language": x.language, **x.counts} for x in lines], ensure_ascii=False))
+        return
+    names = [came.value.replace("_", " ") for came in insight.Came]
+    table = Table("topic", "language", *names, title=f"Since {first}: what came of people's messages")
+    for line in lines:
+        table.add_row(line.topic or "–", line.language or "–", *(str(line.counts.get(c, 0)) for c in insight.Came))
+    screen.print(table)
 
 
 @kb.command()

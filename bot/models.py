@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false, text
@@ -101,6 +101,18 @@ class Deletion(Base):
     receipt: Mapped[str] = mapped_column(String(16), primary_key=True)
     deleted_at: Mapped[datetime]
     messages: Mapped[int]
+
+
+class Insight(Base):
+    """How often a topic was asked in a language on a day and what came of it (`bot.insight`): a count and no text."""
+
+    __tablename__ = "insight"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(String(8), primary_key=True)
+    label: Mapped[str] = mapped_column(String(64), primary_key=True)
+    came: Mapped[str] = mapped_column(String(16), primary_key=True)
+    count: Mapped[int]
 
 
 class Case(Base):

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from actions.reply import Reply
+from bot import insight
 from bot.assistant_port import Understood
 from bot.bidi import isolated
 from bot.models import Conversation, InboxMessage, OutboxMessage
@@ -56,6 +57,8 @@ def store_answer(
 
     """
     conversation_id = _mark_handled(session, inbox_id, now, understood)
+    if understood is not None and replies:
+        insight.count(session, understood, language=language, topic=slots.get("topic"), now=now)
     for number, reply in enumerate(replies):
         _add(session, inbox_id, conversation_id, str(number), reply, now=now)
     state = {"conversation": conversation_id, "new_slots": dict(slots), "spoken": language}
@@ -73,6 +76,7 @@ def store_help(session: Session, inbox_id: int, reply: Reply, *, now: datetime) 
     """
     understood = Understood(str(reply.topic), None, "urgent").as_data()
     conversation_id = _mark_handled(session, inbox_id, now, understood)
+    insight.count(session, understood, language=reply.language, topic=reply.topic, now=now)
     slots = dict(session.scalars(select(Conversation.slots).where(Conversation.id == conversation_id)).one())
     slots |= {"topic": reply.topic, "asked": None}
     session.execute(update(Conversation).where(Conversation.id == conversation_id).values(slots=slots))
