@@ -89,8 +89,9 @@ class FrozenPath:
         for known in (language, hint):
             if known in spoken:
                 return str(known)
-        identified = self._identifier.identify(text, conversation=language, hint=hint)
-        return next((code for code, _ in identified.ranking if code in spoken), identified.code)
+        if spoken:
+            return self._identifier.likeliest(text, spoken)
+        return self._identifier.identify(text, conversation=language, hint=hint).code
 
     def _say(self, phrase: str, text: str, language: str | None, hint: str | None) -> Reply:
         code = self._identifier.identify(text, conversation=language, hint=hint).code

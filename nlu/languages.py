@@ -178,6 +178,17 @@ class LanguageIdentifier:
             return self._first(posterior, telling)
         return self._next(posterior, spoken, telling)
 
+    def likeliest(self, text: str, among: Collection[str]) -> str:
+        """Which of a few languages a message is in, where what it says has ruled out all others.
+
+        Args:
+            text: what the person wrote.
+            among: known languages, at least one.
+
+        """
+        posterior = self._posterior(_letters(text), self._prior(None, None))
+        return next(code for code in self._order(posterior) if code in among)
+
     def _beyond(self, telling: str) -> str | None:
         if self._widest is None or len(telling.split()) < BEYOND_WORDS:
             return None

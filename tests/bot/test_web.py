@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from actions.reply import Reply
 from bot.assistant_port import Outcome
+from bot.frozen import FrozenPath
 from bot.inbox import Turn
 from bot.service import Service, open_service
 from bot.settings import Settings
@@ -24,6 +25,7 @@ from bot.web.app import create_app
 from bot.web.shell import SECURITY_HEADERS
 from knowledge.files import Content
 from nlu.urgency import PhraseRules
+from tests.conftest import NOW
 from tests.patience import until
 
 
@@ -239,6 +241,18 @@ def test_the_help_is_in_the_language_of_the_cry(client: TestClient, token: dict[
             assert any(contact["phone"] for contact in reply["contacts"])
             words = " ".join((reply["title"], reply["text"], *reply["sections"][0]["items"])).split()
             assert len(words) <= 70, (language, kind, len(words))
+
+
+def test_no_cry_is_answered_in_a_language_that_it_cannot_be_in(content: Content) -> None:
+    frozen = FrozenPath(content)
+    rules = PhraseRules(content.urgency)
+    for entry in content.urgency.values():
+        for text in (example for examples in entry.examples.values() for example in examples):
+            found = rules.find(text)
+            reply = frozen.urgent_reply(text, language=None, hint=None, now=NOW)
+            assert found is not None
+            assert reply is not None
+            assert reply.language in found.languages
 
 
 def test_over_the_limit_a_cry_is_still_taken_and_a_known_message_is_known(
