@@ -26,6 +26,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa_sdk.executor import ActionExecutor
 from threadpoolctl import threadpool_limits
 
+from actions.content import store
 from actions.reply import Button, Reply
 from bot.assistant_port import OFFERED, Outcome, Understood, offered_by
 from bot.inbox import Kind, Turn
@@ -113,7 +114,8 @@ class Assistant:
 
     async def respond(self, turn: Turn) -> Outcome:
         """Take one turn. Says nothing where an action failed; the caller has words for that."""
-        _turn_slots.set(turn.slots)
+        given = _with_hint(turn)
+        _turn_slots.set(given)
         saved: list[DialogueStateTracker] = []
         _turn_tracker.set(saved)
         metadata = {
@@ -131,6 +133,8 @@ class Assistant:
         if not _was_set_now(tracker, "asked"):
             # A question that this turn did not put again is not open any more: "yes" a day later says nothing.
             slots["asked"] = None
+        if given is not turn.slots and not _was_set_now(tracker, "language"):
+            slots["language"] = None  # a hint is no choice: what the person writes first decides
         slots[OFFERED] = offered_by(said)
         return Outcome(said, slots, _understood(tracker.latest_message))
 
@@ -173,6 +177,14 @@ def _understood(message: UserUttered | None) -> Understood | None:
     )
     label, confidence = (likeliest["name"], round(likeliest["confidence"], 3)) if by_model else (intent["name"], None)
     return Understood(label, confidence, str(decision), possible)
+
+
+def _with_hint(turn: Turn) -> Mapping[str, Any]:
+    """The turn's slots; somebody who begins by pressing or sharing, which has no language, is spoken to as their phone is set."""
+    is_wordless = turn.kind is not Kind.TEXT and not (turn.slots.get("language") or turn.language)
+    if not is_wordless or turn.hint not in store().current().content.languages:
+        return turn.slots
+    return {**turn.slots, "language": turn.hint}
 
 
 def _was_set_now(tracker: DialogueStateTracker, slot: str) -> bool:

@@ -22,11 +22,12 @@ class Talk:
     def __init__(self, assistant: Any) -> None:
         self._assistant = assistant
         self.slots: dict[str, Any] = {}
+        self.hint: str | None = None
         self.last: Reply
         self.understood: Understood | None = None
 
     def _turn(self, kind: Kind, body: str) -> Reply:
-        turn = Turn(1, "test", kind, body, self.slots.get("language"), None, self.slots, 1)
+        turn = Turn(1, "test", kind, body, self.slots.get("language"), self.hint, self.slots, 1)
         outcome = asyncio.run(self._assistant.respond(turn))
         self.slots = dict(outcome.slots)
         self.understood = outcome.understood
@@ -52,6 +53,16 @@ def talk(assistant: Any, content: Content) -> Talk:
 
 def payloads(reply: Reply) -> list[str]:
     return [button.payload for button in reply.buttons]
+
+
+@pytest.mark.parametrize(("hint", "greeted"), [("pl", "pl"), ("uk", "uk"), ("ar", "en"), (None, "en")])
+def test_who_begins_with_a_button_is_greeted_as_the_phone_is_set_and_may_write_anything(
+    talk: Talk, hint: str | None, greeted: str
+) -> None:
+    talk.hint = hint
+    assert talk.press("/greet").language == greeted
+    assert talk.say("hoe hoog is het minimumloon per uur op dit moment?").language == "nl"
+    assert talk.press("/menu").language == "nl"
 
 
 def test_the_greeting_says_that_it_is_a_robot_and_offers_person_menu_and_languages(talk: Talk) -> None:
