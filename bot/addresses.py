@@ -23,29 +23,33 @@ class AddressBook:
     Args:
         key: of today.
         earlier: keys that were used before, newest first.
+        purpose: each has a key of its own, so that what was sealed for one can't be read as another.
 
     """
 
-    def __init__(self, key: bytes, earlier: Sequence[bytes] = ()) -> None:
-        self._fernet = MultiFernet([Fernet(_derived(one)) for one in (key, *earlier)])
+    def __init__(self, key: bytes, earlier: Sequence[bytes] = (), *, purpose: str = "addresses") -> None:
+        self._fernet = MultiFernet([Fernet(_derived(one, purpose)) for one in (key, *earlier)])
 
     def seal(self, address: str) -> str:
         """The address, encrypted under today's key."""
         return self._fernet.encrypt(address.encode()).decode("ascii")
 
-    def read(self, sealed: str) -> str:
+    def read(self, sealed: str, *, not_older: int | None = None) -> str:
         """The address.
 
+        Args:
+            not_older: seconds since it was sealed.
+
         Raises:
-            UnreadableAddressError: none of the keys fits.
+            UnreadableAddressError: none of the keys fits, or it is too old.
 
         """
         try:
-            return self._fernet.decrypt(sealed.encode("ascii")).decode()
+            return self._fernet.decrypt(sealed.encode("ascii", "replace"), ttl=not_older).decode()
         except InvalidToken:
             raise UnreadableAddressError("an address cannot be read with SECRET_KEY or OLD_SECRET_KEYS") from None
 
 
-def _derived(key: bytes) -> bytes:
-    # A key of its own for each purpose: that of the hashes must not read addresses.
-    return base64.urlsafe_b64encode(hashlib.blake2b(b"addresses", key=key[:64], digest_size=32).digest())
+def _derived(key: bytes, purpose: str) -> bytes:
+    # That of the hashes must not read addresses either.
+    return base64.urlsafe_b64encode(hashlib.blake2b(purpose.encode(), key=key[:64], digest_size=32).digest())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+ORIGIN = re.compile(r"https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?")
 
 
 class SettingsError(ValueError):
@@ -32,7 +35,8 @@ class Settings(BaseSettings):
         description="Key of the hashes by which people are looked up; made and kept in var/secret_key where empty.",
     )
     allowed_origins: tuple[str, ...] = Field(
-        (), description='Other web addresses whose pages may use the chat API, as a JSON list: ["https://example.org"].'
+        (),
+        description='Websites that may show the chat (docs/widget.md) and use its API, as a JSON list: ["https://example.org"].',
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged, as JSON lines."
@@ -88,6 +92,15 @@ class Settings(BaseSettings):
         if value and not value.startswith("https://"):
             raise ValueError("must begin with https://: no messenger brings messages anywhere else")
         return value.rstrip("/")
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        # They go into a header of security: nothing may stand in them but an address as browsers say it.
+        origins = tuple(value.lower().rstrip("/") for value in values)
+        if not all(ORIGIN.fullmatch(origin) for origin in origins):
+            raise ValueError("each must be https:// and a host, without a path: https://example.org")
+        return origins
 
     @field_validator("database_url")
     @classmethod

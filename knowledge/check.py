@@ -38,6 +38,11 @@ EMERGENCY_PHRASES = {
     "label.steps": set(),
     "label.who_helps": set(),
     "web.call": {"phone"},
+    "web.open": set(),
+    "web.close": set(),
+    "web.leave": set(),
+    "web.input": set(),
+    "web.send": set(),
 }
 DOUBLE_STOP = re.compile(r"(?<!\.)\.\.(?!\.)")
 UNKNOWN_TAG = re.compile(rf"^\[(?!(?:{'|'.join(GROUPS)})\])[^\]]*\]")

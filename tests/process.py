@@ -25,10 +25,16 @@ def free_port() -> int:
 
 
 class Process:
-    """`wegwijs serve` on a free port, with a database of its own."""
+    """`wegwijs serve` on a free port, with a database of its own.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        settings: environment variables beside those.
+
+    """
+
+    def __init__(self, folder: Path, **settings: str) -> None:
         self._folder = folder
+        self._settings = settings
         self.port = free_port()
         self.log = folder / "log.jsonl"
         self.start()
@@ -44,6 +50,7 @@ class Process:
                     "DATABASE_URL": f"sqlite:///{self._folder / 'w.db'}",
                     "SECRET_KEY": "key",
                     "TF_CPP_MIN_LOG_LEVEL": "3",
+                    **self._settings,
                 },
             )
         self._wait("/healthz", 120)

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -32,16 +31,16 @@ from bot.desk import Desk
 from bot.frozen import FrozenPath
 from bot.service import Service
 from bot.settings import Settings
-from bot.web import chat, pages, webhooks
+from bot.web import chat, pages, webhooks, widget
+from bot.web.compression import Compression
 from bot.web.events import QUEUE, Announcer
 from bot.web.limits import Slots, Window
-from bot.web.shell import Shell
+from bot.web.shell import STATIC, Shell
 from knowledge.database import empty_the_log
 from knowledge.files import Content
 from knowledge.schema import ParameterKind
 from knowledge.store import ContentStore
 
-STATIC = Path(__file__).parent / "static"
 CLEAN_UP_EVERY = timedelta(hours=1)
 SILENCE_CHECK_SECONDS = 10.0
 MARKS_EVERY_SECONDS = 2.0
@@ -137,12 +136,14 @@ def create_app(service: Service) -> FastAPI:
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
         )
+    app.add_middleware(Compression)
     app.add_middleware(Shell)
     for error in (SQLAlchemyError, TimeoutError):
         app.add_exception_handler(error, _database_away)
     app.add_exception_handler(RequestValidationError, _wrong_fields)
     app.include_router(chat.router)
     app.include_router(pages.router)
+    app.include_router(widget.router)
     app.include_router(webhooks.router)
     install_console(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

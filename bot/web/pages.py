@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -21,15 +22,29 @@ DEFAULT_LANGUAGE = "en"
 def home(request: Request, lang: str = "") -> HTMLResponse:
     """The page, in the language of `?lang=` or of the browser."""
     service: Service = request.app.state.service
+    return chat_page(request, spoken_by(request, lang, service.content.current().content.languages))
+
+
+def chat_page(request: Request, language: str, *, site: str | None = None) -> HTMLResponse:
+    """The page with the chat.
+
+    Args:
+        language: one that is known, for emergencies at least.
+        site: the website whose frame it is for; None for the page that stands alone.
+
+    """
+    service: Service = request.app.state.service
     content = service.content.current().content
-    phrases = content.phrases
-    language = lang if lang in phrases else _browser_language(request, set(phrases))
+    texts = page_texts(content, language)
+    offered = [code for code in texts["languages"] if code in content.phrases or code == language]
     shown = {
         "language": language,
-        "page": phrases[language],
-        "languages": phrases,
-        "texts": page_texts(content, language),
-        "emergency_number": number_of(content, None),
+        "direction": texts["direction"],
+        "page": texts["texts"],
+        "languages": {code: texts["languages"][code]["name"] for code in offered},
+        "texts": texts,
+        "emergency": texts["texts"]["urgent.possible"].format(phone=number_of(content, None)),
+        "site": site,
     }
     return templates.TemplateResponse(request, "home.html", shown)
 
@@ -56,9 +71,13 @@ def readyz(request: Request) -> JSONResponse:
     return JSONResponse(body, 200 if ready else 503)
 
 
-def _browser_language(request: Request, served: set[str]) -> str:
+def spoken_by(request: Request, wish: str, served: Iterable[str]) -> str:
+    """The language of a page: the one that was wished for, or else the browser's, among those that are served."""
+    known = set(served)
+    if wish in known:
+        return wish
     for part in request.headers.get("accept-language", "").split(","):
         code = part.split(";")[0].strip().lower().split("-")[0]
-        if code in served:
+        if code in known:
             return code
     return DEFAULT_LANGUAGE

@@ -7,7 +7,17 @@ from typing import Any
 from knowledge.files import Content
 
 REFERENCE = "en"
-SHOWN = ("web.", "error.", "button.", "label.", "page.")  # beginnings of the phrases that the page says
+NEUTRAL_PAGE = (
+    "https://www.buienradar.nl/"  # where "leave this page at once" goes: the weather, which nobody wonders about
+)
+SHOWN = (
+    "web.",
+    "error.",
+    "button.",
+    "label.",
+    "page.",
+    "urgent.possible",
+)  # beginnings of the phrases that the page says
 
 
 def page_texts(content: Content, language: str) -> dict[str, Any]:
@@ -27,4 +37,5 @@ def page_texts(content: Content, language: str) -> dict[str, Any]:
         "texts": {key: text for key, text in phrases.items() if key.startswith(SHOWN)},
         "languages": names,
         "served": list(content.languages),
+        "leave_to": NEUTRAL_PAGE,
     }

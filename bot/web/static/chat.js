@@ -1,9 +1,10 @@
 // The chat in the page: keeps the token, sends what was written until it is accepted, shows what is answered.
 // How a reply is drawn: reply.js. What is said here: the server's texts, in every language.
+// Inside a website: frame.js.
+import { isFramed, leaveTicket, onFocus, tellSite, tokenOfSite } from "./frame.js";
 import { renderReply } from "./reply.js";
 
 const API = "/api/v1";
-const NEUTRAL_PAGE = "https://www.buienradar.nl/";
 const RETRY_MS = [500, 1500, 4000, 10000];
 const ANSWER_MS = 15000; // a server that takes longer than this has not got the message
 
@@ -16,6 +17,7 @@ const picker = document.getElementById("language");
 let texts = {};
 let languages = {};
 let served = [];
+let leaveTo = "about:blank";
 let cursor = 0;
 let stream = null;
 let isApologised = false;
@@ -29,6 +31,7 @@ const kept = {
   write(key, value) {
     try { value === null ? localStorage.removeItem(key) : localStorage.setItem(key, value); } catch { memory.set(key, value); }
   },
+  get isLasting() { try { return Boolean(localStorage); } catch { return false; } },
   get token() { return kept.read("wegwijs.token"); },
   set token(value) { kept.write("wegwijs.token", value); },
   get queue() {
@@ -41,6 +44,8 @@ const kept = {
 async function start() {
   // The page brings the texts of its own language: what can be said must not hang on one more request.
   use(JSON.parse(document.getElementById("texts").textContent));
+  const token = isFramed ? await tokenOfSite() : null;
+  if (token && !kept.token) kept.token = token;
   if (kept.token) await show();
   const waiting = kept.queue;
   for (const entry of waiting) drawWaiting(entry);
@@ -56,7 +61,7 @@ async function speak(language) {
 }
 
 function use(found) {
-  ({ texts, languages, served } = found);
+  ({ texts, languages, served, leave_to: leaveTo } = found);
   const language = found.language;
   document.documentElement.lang = language;
   document.documentElement.dir = found.direction;
@@ -135,6 +140,7 @@ async function begin() {
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) return answer.detail || "error.server";
   kept.token = answer.token;
+  if (isFramed && !kept.isLasting) leaveTicket(answer.token);
   cursor = 0;
   listen();
   return null;
@@ -243,7 +249,9 @@ async function drawAtOnce(entry, { reply, cursor: at }) {
 
 async function draw(reply, at = 0, id = null) {
   if (at && document.getElementById(`r-${at}`)) return;
-  if (served.includes(reply.language) && reply.language !== document.documentElement.lang) await speak(reply.language);
+  // The page speaks as the conversation does; one in a language of emergencies keeps it, whatever the answers are in.
+  const spoken = document.documentElement.lang;
+  if (reply.language !== spoken && served.includes(reply.language) && served.includes(spoken)) await speak(reply.language);
   if (at && document.getElementById(`r-${at}`)) return; // drawn meanwhile
   for (const button of reply.buttons) labels.set(button.payload, button.label);
   const drawn = renderReply(reply, texts, { direction: languages[reply.language]?.direction || "auto", press, shareLocation });
@@ -300,14 +308,27 @@ picker.addEventListener("change", async () => {
 });
 // Leaving does not wait for the server: the screen is empty and the page gone at once, the deletion goes out beside it.
 document.getElementById("leave").addEventListener("click", () => {
+  tellSite("leave");
   if (kept.token) fetch(`${API}/conversation`, { method: "DELETE", headers: authorization(), keepalive: true });
   kept.clear();
   stream?.abort();
-  log.replaceChildren();
-  location.replace(NEUTRAL_PAGE);
+  document.body.replaceChildren();
+  if (!isFramed) location.replace(leaveTo);
 });
 window.addEventListener("online", () => { say(texts["web.online"]); listen(); catchUp(); });
 window.addEventListener("offline", () => say(texts["web.offline"]));
-document.addEventListener("visibilitychange", () => { if (!document.hidden) catchUp(); });
+// A phone that was in the pocket has lost the stream without a word.
+document.addEventListener("visibilitychange", () => { if (!document.hidden) { catchUp(); listen(); } });
+window.addEventListener("pageshow", ({ persisted }) => { if (persisted) { catchUp(); listen(); } });
+// A phone's keyboard covers the page without making it smaller: what is left of it is the page, with the newest at its end.
+window.visualViewport?.addEventListener("resize", () => {
+  if (isFramed) return; // the site makes the frame fit
+  const wasAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  document.body.style.height = `${visualViewport.height}px`;
+  if (wasAtEnd || document.activeElement === input) log.scrollTo({ top: log.scrollHeight, behavior: "instant" });
+  window.scrollTo(0, 0);
+});
+window.addEventListener("resize", () => { if (document.activeElement === input) log.scrollTo({ top: log.scrollHeight, behavior: "instant" }); });
+onFocus(() => (matchMedia("(hover: hover)").matches ? input : log).focus());
 
 start();
