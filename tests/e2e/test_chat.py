@@ -126,6 +126,107 @@ def test_leaving_empties_the_page_at_once_and_deletes_the_conversation(page: Pag
     expect(page.locator(".person")).to_have_count(0)
 
 
+VOICES = """
+  window.spoken = [];
+  window.voices = [{ lang: "en-GB", localService: LOCAL }, { lang: "pl_PL", localService: true }];
+  Object.defineProperty(window, "speechSynthesis", { value: {
+    getVoices: () => window.voices, addEventListener() {},
+    speak: (one) => window.spoken.push(one.text), cancel: () => { window.spoken = []; },
+  } });
+  window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+"""
+
+
+def test_an_answer_is_read_aloud_by_a_voice_of_the_phone_and_stops_when_told(page: Page) -> None:
+    page.add_init_script(VOICES.replace("LOCAL", "true"))
+    page.reload()
+    ask(page, "how high is the minimum wage per hour?")
+    answer = page.locator(".bot", has=page.locator("h2")).last
+    answer.get_by_role("button", name="Read aloud").click(timeout=ANSWER_MS)
+    title = answer.locator("h2").inner_text()
+    assert page.evaluate("window.spoken")[0] == title
+    answer.get_by_role("button", name="Stop reading").click()
+    assert page.evaluate("window.spoken") == []
+    expect(answer.get_by_role("button", name="Read aloud")).to_be_visible()
+
+
+def test_no_voice_that_sends_the_text_away_is_offered(page: Page) -> None:
+    page.add_init_script(VOICES.replace("LOCAL", "false"))
+    page.reload()
+    expect(page.locator(".bot .when").first).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_role("button", name="Read aloud")).to_have_count(0)
+
+
+def test_each_message_says_quietly_when_it_was_and_what_became_of_it(page: Page) -> None:
+    failing(page, 503, "error.database", times=1)
+    ask(page, "how many holidays do i have")
+    fate = page.locator(".person .when")
+    expect(fate).to_contain_text("Sending")
+    expect(fate).to_contain_text("Delivered", timeout=ANSWER_MS)
+    expect(page.locator(".bot h2").last).to_be_visible(timeout=ANSWER_MS)
+    page.reload()
+    expect(fate).to_contain_text(re.compile(r"\d\d:\d\d\s*Delivered"), timeout=ANSWER_MS)
+    failing(page, 422, "error.too_long")
+    ask(page, "a question")
+    expect(page.locator(".person.failed .when")).to_contain_text("Not sent")
+
+
+def test_letters_and_colours_are_kept_until_somebody_leaves(page: Page, process: Process) -> None:
+    page.context.route("**://www.buienradar.nl/**", lambda route: route.fulfill(body="weather"))
+    page.get_by_role("button", name="Larger text").click()
+    page.get_by_role("button", name="Colours").click()
+    page.reload()
+    expect(page.locator("html")).to_have_css("font-size", "20px")
+    expect(page.locator("html")).to_have_attribute("data-colours", "dark")
+    page.get_by_role("button", name="Leave this page at once").click()
+    expect(page.locator("body")).to_have_text("weather")
+    page.goto(process.url)
+    assert page.evaluate("Object.keys(localStorage).filter((key) => key.endsWith('look'))") == []
+
+
+def test_the_position_is_asked_for_only_when_somebody_shares_it(page: Page) -> None:
+    page.add_init_script("navigator.geolocation.getCurrentPosition = () => { window.wasAsked = true; };")
+    page.reload()
+    ask(page, "where is the nearest rni desk")
+    share = page.get_by_role("button", name="My location")
+    expect(share).to_be_visible(timeout=ANSWER_MS)
+    assert page.evaluate("window.wasAsked") is None
+    share.click()
+    assert page.evaluate("window.wasAsked") is True
+
+
+def test_the_keyboard_of_a_phone_leaves_field_and_newest_message_in_sight(page: Page) -> None:
+    ask(page, "how high is the minimum wage per hour?")
+    expect(page.locator(".bot h2").last).to_be_visible(timeout=ANSWER_MS)
+    ask(page, "thanks")
+    expect(page.locator(".person").last).to_contain_text("thanks")
+    page.evaluate(
+        """() => {
+          Object.defineProperty(visualViewport, "height", { value: 320, configurable: true });
+          visualViewport.dispatchEvent(new Event("resize"));
+        }"""
+    )
+    field = page.locator("#input").bounding_box()
+    newest = page.locator(".entry").last.bounding_box()
+    assert field is not None
+    assert newest is not None
+    assert field["y"] + field["height"] <= 320
+    assert newest["y"] < field["y"]
+
+
+@pytest.mark.parametrize("colours", ["contrast", "dark"])
+def test_chosen_colours_with_the_largest_letters_are_accessible_and_nothing_is_cut_off(
+    page: Page, colours: str
+) -> None:
+    page.evaluate(f"localStorage.setItem('wegwijs.look', '200 {colours}')")
+    page.reload()
+    ask(page, "landlord does not give my deposit back")
+    expect(page.locator(".bot h2").last).to_be_visible(timeout=ANSWER_MS)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_accessible_and_nothing_is_cut_off_at_320_pixels(page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

@@ -1,8 +1,13 @@
 // The chat in the page: keeps the token, sends what was written until it is accepted, shows what is answered.
 // How a reply is drawn: reply.js. What is said here: the server's texts, in every language.
 // Inside a website: frame.js.
+// Read aloud: aloud.js; size and colours: look.js.
+import { aloudButton, silence } from "./aloud.js";
 import { isFramed, leaveTicket, onFocus, tellSite, tokenOfSite } from "./frame.js";
+import { kept } from "./kept.js";
+import { installLook } from "./look.js";
 import { renderReply } from "./reply.js";
+import { when } from "./when.js";
 
 const API = "/api/v1";
 const RETRY_MS = [500, 1500, 4000, 10000];
@@ -22,24 +27,6 @@ let cursor = 0;
 let stream = null;
 let isApologised = false;
 const labels = new Map(); // of the buttons that were offered, by payload
-
-// What is kept on the phone: the token, and what was written but not yet accepted. A browser that keeps nothing for anybody
-// (private windows) still has the page itself to keep it in.
-const memory = new Map();
-const kept = {
-  read(key) { try { return localStorage.getItem(key); } catch { return memory.get(key) ?? null; } },
-  write(key, value) {
-    try { value === null ? localStorage.removeItem(key) : localStorage.setItem(key, value); } catch { memory.set(key, value); }
-  },
-  get isLasting() { try { return Boolean(localStorage); } catch { return false; } },
-  get token() { return kept.read("wegwijs.token"); },
-  set token(value) { kept.write("wegwijs.token", value); },
-  get queue() {
-    try { return JSON.parse(kept.read("wegwijs.queue") || "[]").filter((entry) => entry?.id); } catch { return []; }
-  },
-  set queue(value) { kept.write("wegwijs.queue", JSON.stringify(value)); },
-  clear() { kept.token = null; kept.write("wegwijs.queue", null); },
-};
 
 async function start() {
   // The page brings the texts of its own language: what can be said must not hang on one more request.
@@ -73,6 +60,11 @@ function use(found) {
   const leave = document.getElementById("leave");
   leave.textContent = texts["web.leave"];
   leave.title = texts["web.leave.explained"];
+  for (const [id, key] of [["larger", "web.larger"], ["colours", "web.colours"]]) {
+    const button = document.getElementById(id);
+    button.title = texts[key];
+    button.setAttribute("aria-label", texts[key]);
+  }
   document.querySelector(".tagline").textContent = texts["page.tagline"];
   document.querySelector(".intro").textContent = texts["page.intro"];
 }
@@ -97,6 +89,7 @@ async function send(entry) {
     if (outcome.isOver) {
       kept.queue = kept.queue.filter(({ id }) => id !== entry.id);
       bubble?.classList.remove("waiting");
+      if (bubble) bubble.querySelector(".fate").textContent = texts[outcome.refusal ? "web.not_sent" : "web.delivered"];
       if (outcome.refusal && bubble) offerAgain(bubble, entry);
       say(outcome.refusal || "");
       if (!outcome.refusal) isApologised = false;
@@ -203,8 +196,8 @@ let drawing = Promise.resolve();
 function take(transcript) {
   drawing = drawing.then(async () => {
     for (const entry of transcript.entries) {
-      if (entry.author === "person") drawPerson(entry.id, entry.text ?? labels.get(entry.button), "");
-      else if (entry.cursor > cursor) await draw(entry.reply, entry.cursor);
+      if (entry.author === "person") drawPerson(entry.id, entry.text ?? labels.get(entry.button), { at: entry.at });
+      else if (entry.cursor > cursor) await draw(entry.reply, entry.cursor, { at: entry.at });
     }
     cursor = Math.max(cursor, transcript.cursor);
   });
@@ -212,7 +205,7 @@ function take(transcript) {
 }
 
 function drawWaiting(entry) {
-  drawPerson(entry.id, entry.text ?? entry.label, "waiting");
+  drawPerson(entry.id, entry.text ?? entry.label, { isWaiting: true });
 }
 
 // What was refused can be taken back into the field and mended.
@@ -226,13 +219,13 @@ function offerAgain(bubble, entry) {
   bubble.append(again);
 }
 
-function drawPerson(id, text, mark) {
+function drawPerson(id, text, { at, isWaiting = false }) {
   if (!text || document.getElementById(`m-${id}`)) return;
   const bubble = document.createElement("div");
   bubble.id = `m-${id}`;
-  bubble.className = `entry person ${mark}`.trim();
+  bubble.className = `entry person${isWaiting ? " waiting" : ""}`;
   bubble.dir = "auto";
-  bubble.append(hidden(`${texts["web.you"]}: `), text);
+  bubble.append(hidden(`${texts["web.you"]}: `), text, when(at, texts[isWaiting ? "web.sending" : "web.delivered"]));
   log.append(bubble);
   log.scrollTo({ top: log.scrollHeight });
 }
@@ -244,20 +237,23 @@ async function drawAtOnce(entry, { reply, cursor: at }) {
   if (shown && at) shown.id = `r-${at}`; // stored meanwhile: the stream must not draw it again
   if (document.getElementById(id) || (at && document.getElementById(`r-${at}`)) || (!reply.is_urgent && isApologised)) return;
   if (!reply.is_urgent) isApologised = true;
-  await draw(reply, at ?? 0, id);
+  await draw(reply, at ?? 0, { id });
 }
 
-async function draw(reply, at = 0, id = null) {
-  if (at && document.getElementById(`r-${at}`)) return;
+async function draw(reply, cursorOf = 0, { id = null, at } = {}) {
+  if (cursorOf && document.getElementById(`r-${cursorOf}`)) return;
   // The page speaks as the conversation does; one in a language of emergencies keeps it, whatever the answers are in.
   const spoken = document.documentElement.lang;
   if (reply.language !== spoken && served.includes(reply.language) && served.includes(spoken)) await speak(reply.language);
-  if (at && document.getElementById(`r-${at}`)) return; // drawn meanwhile
+  if (cursorOf && document.getElementById(`r-${cursorOf}`)) return; // drawn meanwhile
   for (const button of reply.buttons) labels.set(button.payload, button.label);
   const drawn = renderReply(reply, texts, { direction: languages[reply.language]?.direction || "auto", press, shareLocation });
-  if (at || id) drawn.id = at ? `r-${at}` : id;
+  if (cursorOf || id) drawn.id = cursorOf ? `r-${cursorOf}` : id;
   if (reply.author === "staff") drawn.prepend(Object.assign(document.createElement("p"), { className: "by", textContent: texts["web.staff"] }));
   else drawn.prepend(hidden(`${texts["web.bot"]}: `));
+  const foot = when(at);
+  foot.append(aloudButton(reply, texts));
+  drawn.append(foot);
   log.append(drawn);
   log.scrollTo({ top: drawn.offsetTop - 8 });
 }
@@ -309,6 +305,7 @@ picker.addEventListener("change", async () => {
 // Leaving does not wait for the server: the screen is empty and the page gone at once, the deletion goes out beside it.
 document.getElementById("leave").addEventListener("click", () => {
   tellSite("leave");
+  silence();
   if (kept.token) fetch(`${API}/conversation`, { method: "DELETE", headers: authorization(), keepalive: true });
   kept.clear();
   stream?.abort();
@@ -329,6 +326,7 @@ window.visualViewport?.addEventListener("resize", () => {
   window.scrollTo(0, 0);
 });
 window.addEventListener("resize", () => { if (document.activeElement === input) log.scrollTo({ top: log.scrollHeight, behavior: "instant" }); });
+installLook(kept, say);
 onFocus(() => (matchMedia("(hover: hover)").matches ? input : log).focus());
 
 start();
