@@ -132,7 +132,9 @@ class ActionAffirm(ReplyAction):
         if asked == "person":
             text = context.phrases["human.asked"]
             return Reply(language=context.language, text=text, effect=Effect.ASK_PERSON), {"lost": 0, "asked": None}
-        return menu(context, text=context.phrases["affirm"]), {"lost": 0, "asked": None}
+        reply = menu(context, text=context.phrases["affirm"])
+        effect = Effect.CONSENT if asked == "consent" else None
+        return reply.model_copy(update={"effect": effect}), {"lost": 0, "asked": None}
 
 
 class ActionDeny(ReplyAction):
@@ -144,7 +146,8 @@ class ActionDeny(ReplyAction):
         """Leave things as they are and offer the menu."""
         asked = context.tracker.get_slot("asked")
         text = context.phrases[_KEPT.get(asked, "deny")]
-        return menu(context, text=text), {"lost": 0, "asked": None}
+        effect = Effect.NO_CONSENT if asked == "consent" else None
+        return menu(context, text=text).model_copy(update={"effect": effect}), {"lost": 0, "asked": None}
 
 
 _KEPT = {"delete": "delete.kept", "person": "human.no"}  # what "no" is answered with, by the question that was asked

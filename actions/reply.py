@@ -78,6 +78,8 @@ class Effect(StrEnum):
     DELETE_DATA = "delete_data"
     OFFER_PERSON = "offer_person"  # the person wants a human: say what staff can do for them
     ASK_PERSON = "ask_person"  # they said yes to that
+    CONSENT = "consent"  # they said that staff may read the chat
+    NO_CONSENT = "no_consent"
 
 
 class Reply(_Part):

@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from bot.models import Case, Conversation, Note
+from bot import audit
+from bot.models import Case, Conversation, InboxMessage, Note
 from knowledge.database import changed, insert_unless_there, table_of
 from nlu.urgency import IN_ORDER_OF_DANGER
 
@@ -119,19 +120,49 @@ def find_open(session: Session, conversation_id: str) -> OpenCase | None:
     return OpenCase(row.id, row.kind, State(row.state), Consent(row.consent) if row.consent else None)
 
 
-def decide(
-    session: Session, conversation_id: str, consent: Consent, *, now: datetime, case_id: int | None = None
-) -> bool:
-    """Note what the person says of staff reading the chat; False where there is no such open case, and nothing happened.
+def decide(session: Session, conversation_id: str, consent: Consent, *, now: datetime) -> int | None:
+    """Note what the person says of staff reading the chat; returns the open case, None where there is none."""
+    return _decide(session, conversation_id, consent, now=now)
+
+
+def decide_by_button(
+    session: Session, conversation_id: str, case_id: int, consent: Consent, *, now: datetime
+) -> int | None:
+    """The same of the case that a button names: one of an older case does nothing. It also takes an earlier yes or no back."""
+    return _decide(session, conversation_id, consent, Case.id == case_id, now=now)
+
+
+def decide_by_word(session: Session, conversation_id: str, consent: Consent, *, now: datetime) -> int | None:
+    """The same of a typed yes or no, which counts once, and only until staff say something: after that it may answer them."""
+    return _decide(session, conversation_id, consent, Case.consent.is_(None), Case.hello_at.is_(None), now=now)
+
+
+def decide_by_answering(session: Session, conversation_id: str, inbox_id: int, *, now: datetime) -> int | None:
+    """Take it for a yes that somebody who has not said anything answers staff who have said hello.
 
     Args:
-        case_id: the case that they were asked about; the open one where None.
+        inbox_id: the message, which counts where it came after the hello.
 
     """
-    mine = [Case.conversation_id == conversation_id, Case.state != State.CLOSED]
-    mine += [Case.id == case_id] if case_id is not None else []
-    statement = update(Case).where(*mine).values(consent=consent, consent_at=now)
-    return bool(changed(session.execute(statement.execution_options(synchronize_session=False))))
+    came = select(InboxMessage.received_at).where(InboxMessage.id == inbox_id).scalar_subquery()
+    with_staff = (Case.state == State.CLAIMED, Case.consent.is_(None), Case.hello_at < came)
+    return _decide(session, conversation_id, Consent.YES, *with_staff, now=now)
+
+
+def _decide(
+    session: Session, conversation_id: str, consent: Consent, *only: ColumnElement[bool], now: datetime
+) -> int | None:
+    statement = (
+        update(Case)
+        .where(Case.conversation_id == conversation_id, Case.state != State.CLOSED, *only)
+        .values(consent=consent, consent_at=now)
+        .returning(Case.id)
+        .execution_options(synchronize_session=False)
+    )
+    case_id = session.execute(statement).scalar_one_or_none()
+    if case_id is not None:
+        audit.record(session, audit.PERSON, f"consent_{consent.value}", case_id=case_id, now=now)
+    return case_id
 
 
 def kind_with_staff(session: Session, conversation_id: str) -> str | None:
@@ -151,13 +182,14 @@ def claim(session: Session, case_id: int, staff_id: str, *, now: datetime) -> st
 
 
 def touch(session: Session, case_id: int, staff_id: str, *, now: datetime) -> str:
-    """Note that the owner does something for the person; returns the conversation.
+    """Note that the owner says something to the person; returns the conversation.
 
     Raises:
         CaseStateError: the case is not theirs.
 
     """
-    return _change(session, case_id, _owned_by(staff_id), {"last_staff_at": now})
+    hello = func.coalesce(Case.hello_at, literal(now, Case.hello_at.type))
+    return _change(session, case_id, _owned_by(staff_id), {"last_staff_at": now, "hello_at": hello})
 
 
 def check_owner(session: Session, case_id: int, staff_id: str) -> str:
@@ -236,7 +268,7 @@ def forget(session: Session, conversation_id: str, *, now: datetime) -> list[int
     session.execute(
         update(Case)
         .where(Case.conversation_id == conversation_id)
-        .values(conversation_id=None, consent=None, consent_at=None)
+        .values(conversation_id=None, consent=None, consent_at=None, hello_at=None)
         .execution_options(synchronize_session=False)
     )
     return ended

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
@@ -121,6 +121,8 @@ class Worker:
 
     def _answer(self, turn: Turn) -> Future[bool] | None:
         """Take one turn and hand its outcome to the writer; None where it is to be tried again."""
+        if _is_decision(turn):
+            return self._writer.submit(lambda session: self._decide(session, turn))
         outcome = self._outcome(turn)
         if outcome is None:
             if turn.attempts < MAX_ATTEMPTS:
@@ -152,6 +154,8 @@ class Worker:
         return len(turns)
 
     def _look_at(self, turn: Turn) -> Callable[[Session], bool]:
+        if _is_decision(turn):
+            return lambda session: self._decide(session, turn)
         now, text = self._clock(), _text_of(turn)
         frozen = self._frozen()
         urgent = frozen.urgent_reply(text, language=turn.language, hint=turn.hint, now=now)
@@ -166,7 +170,7 @@ class Worker:
 
         def say_once(session: Session) -> bool:
             if cases.kind_with_staff(session, turn.conversation_id) is not None:
-                outbox.store_silence(session, turn.inbox_id, slots=turn.slots, language=turn.language, now=now)
+                self._leave_to_staff(session, turn, language=turn.language, now=now)
                 return False
             outbox.store_interim(session, turn.conversation_id, turn.inbox_id, wait, now=now)
             return False
@@ -187,23 +191,52 @@ class Worker:
         deletes = any(reply.effect is Effect.DELETE_DATA for reply in outcome.replies)
         replies = outcome.replies
         urgent = next((reply for reply in replies if reply.is_urgent and reply.topic), None)
-        if urgent is not None and urgent.topic:
-            cases.open_case(session, turn.conversation_id, urgent.topic, language=language, now=now)
+        asks = urgent is not None and handover.open_for(
+            session, turn.conversation_id, str(urgent.topic), language=language, now=now
+        )
         if not _is_about_own_data(turn, outcome) and cases.kind_with_staff(session, turn.conversation_id) is not None:
             # A person has the conversation: the message is theirs to answer, and the bot's state stays as it was.
-            outbox.store_silence(
-                session, turn.inbox_id, slots=turn.slots, language=language, now=now, understood=understood
-            )
-            return False
+            content = self._frozen().content
+            decided = handover.decide_by_word(session, content, turn.conversation_id, replies, now=now)
+            if decided is None:
+                self._leave_to_staff(session, turn, language=language, now=now, understood=understood)
+                return False
+            replies, slots = (decided,), {**turn.slots, "asked": None}
         if deletes:
             receipt = people.delete_messages(session, turn.conversation_id, up_to=turn.inbox_id, now=now)
             replies, slots, understood = tuple(people.with_receipt(reply, receipt) for reply in replies), {}, None
-        elif any(reply.effect is not None for reply in replies):
+        elif replies is outcome.replies and any(reply.effect is not None for reply in replies):
             replies, slots = self._with_staff(session, turn, outcome, language=language, now=now)
         outbox.store_answer(
             session, turn.inbox_id, replies, slots=slots, language=language, now=now, understood=understood
         )
+        if asks:
+            content = self._frozen().content
+            handover.ask_consent(session, content, turn.conversation_id, language=language, now=now)
         return deletes
+
+    def _leave_to_staff(
+        self,
+        session: Session,
+        turn: Turn,
+        *,
+        language: str | None,
+        now: datetime,
+        understood: Mapping[str, Any] | None = None,
+    ) -> None:
+        cases.decide_by_answering(session, turn.conversation_id, turn.inbox_id, now=now)
+        outbox.store_silence(
+            session, turn.inbox_id, slots=turn.slots, language=language, now=now, understood=understood
+        )
+
+    def _decide(self, session: Session, turn: Turn) -> bool:
+        """Carry out a button that says whether staff may read the chat; no model is asked."""
+        now, spoken = self._clock(), turn.slots.get("native") or turn.language
+        content = self._frozen().content
+        reply = handover.decide(session, content, turn.conversation_id, turn.body, language=spoken, now=now)
+        slots = {**turn.slots, "asked": None, OFFERED: offered_by((reply,))}
+        outbox.store_answer(session, turn.inbox_id, (reply,), slots=slots, language=turn.language, now=now)
+        return False
 
     def _with_staff(
         self, session: Session, turn: Turn, outcome: Outcome, *, language: str | None, now: datetime
@@ -257,6 +290,10 @@ class _AssistantThread:
 def _is_about_own_data(turn: Turn, outcome: Outcome) -> bool:
     """Whether it is the question of deletion or its answer: everybody's right at any time, also while staff are there."""
     return DELETION in (turn.slots.get("asked"), outcome.slots.get("asked"))
+
+
+def _is_decision(turn: Turn) -> bool:
+    return turn.kind is Kind.BUTTON and handover.is_decision(turn.body)
 
 
 def _text_of(turn: Turn) -> str:

@@ -34,7 +34,8 @@ class Desk:
     def claim(self, session: Session, case_id: int, staff_id: str, *, now: datetime) -> str:
         """Take a waiting case: from now on the bot is silent in it. Returns the conversation, as all of these do."""
         conversation_id = cases.claim(session, case_id, staff_id, now=now)
-        self._tell(session, conversation_id, "staff.here", now=now)
+        found = cases.find_open(session, conversation_id)
+        self._tell(session, conversation_id, _HERE[found.consent if found is not None else None], now=now)
         audit.record(session, staff_id, "case_claimed", case_id=case_id, now=now)
         return conversation_id
 
@@ -123,3 +124,11 @@ class Desk:
         spoken = func.coalesce(Conversation.language, of_cry.scalar_subquery())
         language = session.scalar(select(spoken).where(Conversation.id == conversation_id))
         return language if language is not None and language in self._content().phrases else DEFAULT_LANGUAGE
+
+
+# What the person is told when somebody comes, by whether that one may read what was written.
+_HERE = {
+    None: "staff.here.unread",
+    cases.Consent.NO: "staff.here.refused",
+    cases.Consent.YES: "staff.here",
+}

@@ -5,19 +5,104 @@ All in the caller's transaction. What staff do: `bot.desk`; the states of cases:
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from actions.emergency import phrases_of
+from actions.emergency import number_of, phrases_of
 from actions.reply import Button, Effect, Reply
-from bot import audit, cases, duty
-from bot.cases import Consent
+from bot import audit, cases, duty, outbox
+from bot.assistant_port import OFFERED
+from bot.cases import Consent, State
 from bot.duty import ASKED, Plan
 from knowledge.files import Content
 
 DEFAULT_LANGUAGE = "en"
 QUESTION = "person"  # in the slot `asked`: whether staff may be asked for
+CONSENT = "consent"  # likewise: whether they may read the chat of somebody in danger
+# Where somebody near may be the danger, or may not be meant to know: how to write safely is said too.
+WITH_CARE = frozenset({"urgent.suicide", "urgent.abuse", "urgent.exploitation"})
+_BUTTON = re.compile(r'/consent\{"case":"(\d{1,12})","answer":"(yes|no)"\}')
+
+
+def open_for(session: Session, conversation_id: str, kind: str, *, language: str | None, now: datetime) -> bool:
+    """Open a case for somebody in danger, or make the open one as urgent.
+
+    Returns:
+        Whether they are to be asked if staff may read the chat (`ask_consent`): for a new case, and one that got worse.
+
+    """
+    before = cases.find_open(session, conversation_id)
+    cases.open_case(session, conversation_id, kind, language=language, now=now)
+    found = cases.find_open(session, conversation_id)
+    is_new = found is not None and (before is None or before.kind != found.kind)
+    is_undecided = found is not None and found.consent is not Consent.YES and found.state is State.WAITING
+    return is_new and is_undecided and duty.has_staff(session)
+
+
+def ask_consent(
+    session: Session, content: Content, conversation_id: str, *, language: str | None, now: datetime
+) -> None:
+    """Ask, below the numbers, whether staff may read the chat. The buttons name the case: those of an older one do nothing.
+
+    Args:
+        language: the one that the person writes; where it is not served, the question is put in the default one.
+
+    """
+    found = cases.find_open(session, conversation_id)
+    if found is None:
+        return
+    plan, spoken = duty.plan_of(session), _served(content, language)
+    phrases = phrases_of(content, spoken)
+    ask = phrases["consent.ask" if plan.is_open(now) else "consent.leave"]
+    parts = [f"{hours(plan, phrases, spoken, now=now)} {ask}"]
+    if found.kind in WITH_CARE:
+        parts.append(phrases["consent.care"])
+    reply = Reply(
+        language=spoken,
+        text="\n\n".join(parts),
+        buttons=tuple(
+            Button(label=phrases[f"button.{answer}"], payload=f'/consent{{"case":"{found.id}","answer":"{answer}"}}')
+            for answer in ("yes", "no")
+        ),
+    )
+    outbox.store_word(session, conversation_id, reply, now=now)
+    # Typed, "yes" and "1" say the same as the button.
+    outbox.add_slots(session, conversation_id, {"asked": CONSENT, OFFERED: ["/affirm", "/deny"]})
+
+
+def is_decision(payload: str) -> bool:
+    """Whether a button is one of `ask_consent`. They need no model."""
+    return _BUTTON.fullmatch(payload) is not None
+
+
+def decide(
+    session: Session, content: Content, conversation_id: str, payload: str, *, language: str | None, now: datetime
+) -> Reply:
+    """Carry out what such a button says, and say what comes of it; an older one is told that it is gone."""
+    pressed = _BUTTON.fullmatch(payload)
+    if pressed is None:
+        raise ValueError("this is no button about consent")
+    consent = Consent(pressed[2])
+    spoken = _served(content, language)
+    case_id = cases.decide_by_button(session, conversation_id, int(pressed[1]), consent, now=now)
+    if case_id is None:
+        phrases = phrases_of(content, spoken)
+        buttons = tuple(Button(label=phrases[f"button.{key}"], payload=f"/{key}") for key in ("menu", "human"))
+        return Reply(language=spoken, text=phrases["menu.gone"], buttons=buttons)
+    return _decided(session, content, conversation_id, consent, language=spoken, now=now)
+
+
+def decide_by_word(
+    session: Session, content: Content, conversation_id: str, replies: Sequence[Reply], *, now: datetime
+) -> Reply | None:
+    """What is said to a typed yes or no to the question; None where it was none, or came too late to be one."""
+    consent = next((_EFFECTS[reply.effect] for reply in replies if reply.effect in _EFFECTS), None)
+    if consent is None or cases.decide_by_word(session, conversation_id, consent, now=now) is None:
+        return None
+    return _decided(session, content, conversation_id, consent, language=replies[0].language, now=now)
 
 
 def complete(
@@ -33,7 +118,7 @@ def complete(
         return _offer(session, content, conversation_id, reply, now=now)
     if reply.effect is Effect.ASK_PERSON:
         return _ask(session, content, conversation_id, reply, language=language, now=now)
-    return reply
+    return decide_by_word(session, content, conversation_id, (reply,), now=now) or reply
 
 
 def question_of(reply: Reply) -> str | None:
@@ -80,6 +165,23 @@ def _ask(
     return reply.model_copy(update={"text": f"{hours(plan, phrases, reply.language, now=now)} {phrases['human.left']}"})
 
 
+def _decided(
+    session: Session, content: Content, conversation_id: str, consent: Consent, *, language: str, now: datetime
+) -> Reply:
+    found, phrases = cases.find_open(session, conversation_id), phrases_of(content, language)
+    if consent is Consent.NO:
+        return Reply(language=language, text=phrases["consent.no"])
+    if found is not None and found.state is State.CLAIMED:
+        return Reply(language=language, text=phrases["consent.yes.here"])
+    when = hours(duty.plan_of(session), phrases, language, now=now)
+    phone = number_of(content, found.kind if found is not None else None)
+    return Reply(language=language, text=phrases["consent.yes"].format(hours=when, phone=phone))
+
+
+def _served(content: Content, language: str | None) -> str:
+    return language if language is not None and language in content.phrases else DEFAULT_LANGUAGE
+
+
 def hours(plan: Plan, phrases: dict[str, str], language: str, *, now: datetime) -> str:
     """One sentence: whether staff are there, and until or from when."""
     closes, opens = plan.closes(now), plan.opens(now)
@@ -90,3 +192,6 @@ def hours(plan: Plan, phrases: dict[str, str], language: str, *, now: datetime) 
         key, moment = ("hours.closed", opens) if opens is not None else ("hours.unknown", None)
     said = duty.when(moment, language, now=now) if moment is not None else ""
     return phrases[key].format(name=plan.name, when=said)
+
+
+_EFFECTS: dict[Effect | None, Consent] = {Effect.CONSENT: Consent.YES, Effect.NO_CONSENT: Consent.NO}

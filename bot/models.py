@@ -118,7 +118,8 @@ class Insight(Base):
 class Case(Base):
     """Somebody who needs a person. `last_staff_at`: when the owner last did something for them.
 
-    `consent`: whether staff may read what was said before they came; None while the person has not said.
+    `consent`: whether staff may read what was said before they came; None while the person has not said. `hello_at`: when staff
+    first said something in it.
 
     The conversation is let go of when the person has their data deleted; what is left tells nothing of who it was.
     """
@@ -153,6 +154,7 @@ class Case(Base):
     last_staff_at: Mapped[datetime | None]
     consent: Mapped[str | None] = mapped_column(String(3))
     consent_at: Mapped[datetime | None]
+    hello_at: Mapped[datetime | None]
 
 
 class Presence(Base):

@@ -77,10 +77,14 @@ def store_help(session: Session, inbox_id: int, reply: Reply, *, now: datetime) 
     understood = Understood(str(reply.topic), None, "urgent").as_data()
     conversation_id = _mark_handled(session, inbox_id, now, understood)
     insight.count(session, understood, language=reply.language, topic=reply.topic, now=now)
-    slots = dict(session.scalars(select(Conversation.slots).where(Conversation.id == conversation_id)).one())
-    slots |= {"topic": reply.topic, "asked": None}
-    session.execute(update(Conversation).where(Conversation.id == conversation_id).values(slots=slots))
+    add_slots(session, conversation_id, {"topic": reply.topic, "asked": None})
     return _add(session, inbox_id, conversation_id, "0", reply, now=now)
+
+
+def add_slots(session: Session, conversation_id: str, new: Mapping[str, Any]) -> None:
+    """Change some of what is remembered of a conversation."""
+    slots = dict(session.scalars(select(Conversation.slots).where(Conversation.id == conversation_id)).one())
+    session.execute(update(Conversation).where(Conversation.id == conversation_id).values(slots={**slots, **new}))
 
 
 def store_interim(session: Session, conversation_id: str, inbox_id: int, reply: Reply, *, now: datetime) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import Reply
-from bot import cases, inbox, outbox
+from bot import cases, handover, inbox, outbox
 from bot.addresses import AddressBook
 from bot.bidi import isolated
 from bot.channels.port import Channel, Received, RetryLaterError, UndeliverableError
@@ -107,13 +107,16 @@ class Reception:
         if inbox_id is None or arrived.help is None or not arrived.help.topic:
             return
         with_staff = cases.kind_with_staff(session, found.id)
-        cases.open_case(session, found.id, arrived.help.topic, language=arrived.help.language, now=now)
+        asks = handover.open_for(session, found.id, arrived.help.topic, language=arrived.help.language, now=now)
         if with_staff == arrived.help.topic:
             return  # a person is there for just this: the numbers were given and are not said again
         stored = outbox.store_help(session, inbox_id, arrived.help, now=now)
         which = (channel.name, received.address, received.incoming.provider_id)
         if which in self._helped:
             outbox.record_sent(session, stored, self._helped[which], now=now)
+        if asks:
+            content = self._frozen().content
+            handover.ask_consent(session, content, found.id, language=arrived.help.language, now=now)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bot import presence
-from bot.cases import State
+from bot.cases import Consent, State
 from bot.inbox import Kind
 from bot.models import AuditEntry, Case, Conversation, InboxMessage, Note, OutboxMessage, Staff
 from bot.sign_in import Person
@@ -59,13 +59,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Opened:
-    """A case as its page shows it."""
+    """A case as its page shows it. Without consent neither topic nor what was said before staff came is in it."""
 
     row: Row
     outcome: str | None
     topic: str | None
     lines: Sequence[Line]
     notes: Sequence[Line]
+    consent: str | None
 
 
 def queue(session: Session, *, closed: bool, now: datetime) -> list[Row]:
@@ -97,7 +98,8 @@ def mark_of_case(session: Session, row: Row, staff_id: str) -> str:
         InboxMessage.conversation_id == conversation_id
     )
     noted = select(func.max(Note.id)).where(Note.case_id == row.id)
-    marks = [session.execute(one).one() for one in (said, came, noted)]
+    consent = select(Case.consent).where(Case.id == row.id)
+    marks = [session.execute(one).one() for one in (said, came, noted, consent)]
     return hashlib.sha256(repr((marks, row.kind, row.state, row.owner, row.others(staff_id))).encode()).hexdigest()
 
 
@@ -130,9 +132,14 @@ def opened(session: Session, row: Row) -> Opened:
     """A case with its transcript and notes."""
     case = session.get_one(Case, row.id)
     slots: dict[str, Any] = {}
+    lines: list[Line] = []
     if case.conversation_id is not None:
+        lines = _what_was_said(session, case.conversation_id)
+    if case.conversation_id is not None and case.consent == Consent.YES:
         slots = session.scalars(select(Conversation.slots).where(Conversation.id == case.conversation_id)).one()
-    lines = _what_was_said(session, case.conversation_id) if case.conversation_id is not None else []
+    elif case.consent != Consent.YES:
+        # What the person writes to staff who have said hello is meant for them; all before that is not.
+        lines = [line for line in lines if case.hello_at is not None and line.at >= case.hello_at]
     notes = session.execute(
         select(Note, Staff.name)
         .outerjoin(Staff, Staff.id == Note.author)
@@ -140,7 +147,7 @@ def opened(session: Session, row: Row) -> Opened:
         .order_by(Note.id)
     )
     written = [Line(note.written_at, "note", note.body, name=name) for note, name in notes]
-    return Opened(row, case.outcome, slots.get("topic"), lines, written)
+    return Opened(row, case.outcome, slots.get("topic"), lines, written, case.consent)
 
 
 def log(session: Session) -> list[tuple[AuditEntry, str | None]]:

@@ -27,7 +27,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from actions.reply import Reply
-from bot import cases, inbox, outbox, people
+from bot import cases, handover, inbox, outbox, people
 from bot.bidi import isolated
 from bot.conversations import utc_now
 from bot.frozen import FrozenPath
@@ -384,10 +384,13 @@ def _store(session: Session, hashed: str, incoming: Incoming, arrival: _Arrival,
     if reply is None or not reply.topic:
         return _Stored(found.id)
     with_staff = cases.kind_with_staff(session, found.id)
-    cases.open_case(session, found.id, reply.topic, language=reply.language, now=arrival.now)
+    asks = handover.open_for(session, found.id, reply.topic, language=reply.language, now=arrival.now)
     if with_staff == reply.topic:
         return _Stored(found.id)  # a person is there for just this: the numbers were given and are not said again
-    return _Stored(found.id, help=isolated(reply), cursor=outbox.store_help(session, inbox_id, reply, now=arrival.now))
+    cursor = outbox.store_help(session, inbox_id, reply, now=arrival.now)
+    if asks:
+        handover.ask_consent(session, arrival.frozen.content, found.id, language=reply.language, now=arrival.now)
+    return _Stored(found.id, help=isolated(reply), cursor=cursor)
 
 
 def _incoming(arrival: _Arrival, limit: int) -> tuple[Incoming, str]:

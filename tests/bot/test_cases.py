@@ -157,7 +157,7 @@ def test_while_a_person_has_the_conversation_the_bot_is_silent_and_says_when_tha
     with sessions.begin() as session:
         desk.say(session, case, "ann", "I am.", now=NOW)
     phrases = content.phrases["en"].phrases
-    assert said(sessions, conversation) == ["heard the first", phrases["staff.here"], "I am."]
+    assert said(sessions, conversation) == ["heard the first", phrases["staff.here.unread"], "I am."]
     with sessions() as session:
         assert outbox.after(session, conversation)[-1].reply["author"] == "staff"
         assert session.get_one(Conversation, conversation).slots == {"language": "en"}
@@ -175,7 +175,7 @@ def test_who_was_helped_at_arrival_is_spoken_to_in_the_language_of_the_cry(
         opened = cases.open_case(session, conversation, ABUSE, language="pl", now=NOW)
         assert opened is not None
         desk.claim(session, opened, "ann", now=NOW)
-    assert said(sessions, conversation) == [content.phrases["pl"].phrases["staff.here"]]
+    assert said(sessions, conversation) == [content.phrases["pl"].phrases["staff.here.unread"]]
 
 
 def test_without_a_model_nobody_is_told_to_wait_who_has_a_person(
@@ -185,7 +185,7 @@ def test_without_a_model_nobody_is_told_to_wait_who_has_a_person(
         desk.claim(session, case, "ann", now=NOW)
     write(sessions, conversation, "are you there?")
     take_turns(service, content, None)
-    assert said(sessions, conversation) == [content.phrases["en"].phrases["staff.here"]]
+    assert said(sessions, conversation) == [content.phrases["en"].phrases["staff.here.unread"]]
 
 
 def test_after_ten_minutes_of_silence_the_bot_answers_what_nobody_answered_and_both_are_told(

@@ -13,7 +13,9 @@ from actions.reply import Button, ContactCard, Effect, Reply
 from bot import cases, duty, inbox, outbox, staff
 from bot.assistant_port import OFFERED, Outcome
 from bot.cases import Consent, State
+from bot.console import views
 from bot.conversations import Worker
+from bot.desk import Desk
 from bot.duty import ASKED, Plan
 from bot.frozen import FrozenPath
 from bot.inbox import Incoming, Kind, Turn
@@ -189,3 +191,208 @@ def test_deletion_takes_the_consent_too(
     talk.turn(Scripted(Reply(language="en", text="{date} {messages} {receipt}", effect=Effect.DELETE_DATA)), "delete")
     found = the_case(sessions)
     assert (found.conversation_id, found.consent, found.consent_at) == (None, None, None)
+
+
+# Consent, before staff read what somebody in danger wrote.
+
+
+def cries(kind: str = "urgent.abuse", language: str = "en", **slots: Any) -> Scripted:
+    reply = Reply(language=language, text="call", topic=kind, is_urgent=True)
+    return Scripted(reply, slots={"language": language, **slots})
+
+
+YES, NO = (
+    Scripted(Reply(language="en", text="plain", effect=effect)) for effect in (Effect.CONSENT, Effect.NO_CONSENT)
+)
+
+
+def button(case: int, answer: str) -> str:
+    return f'/consent{{"case":"{case}","answer":"{answer}"}}'
+
+
+def staff_see(sessions: sessionmaker[Session]) -> tuple[list[str], str | None]:
+    """What the page of the one case shows of the chat, and the topic."""
+    with sessions() as session:
+        row = views.find(session, session.query(Case).one().id, now=NOW)
+        assert row is not None
+        opened = views.opened(session, row)
+    return [line.text for line in opened.lines], opened.topic
+
+
+@pytest.mark.parametrize("language", ["en", "nl", "pl", "uk"])
+def test_in_danger_the_numbers_come_first_then_the_question_and_staff_see_only_kind_and_language(
+    talk: Talk, helper: str, content: Content, sessions: sessionmaker[Session], language: str
+) -> None:
+    numbers, question = talk.turn(cries(language=language, topic="urgent.abuse"), "he beats me")
+    phrases, case = content.phrases[language].phrases, the_case(sessions)
+    assert numbers["text"] == "call"
+    assert phrases["consent.ask"] in question["text"]
+    assert question["text"].endswith(phrases["consent.care"])
+    assert question["language"] == language
+    assert payloads(question) == [button(case.id, "yes"), button(case.id, "no")]
+    assert (case.kind, case.language, case.consent) == ("urgent.abuse", language, None)
+    assert staff_see(sessions) == ([], None)
+
+
+@pytest.mark.parametrize(("kind", "phone"), [("urgent.suicide", "113"), ("urgent.medical", "112")])
+def test_yes_by_button_lets_staff_read_and_says_what_happens_next(
+    talk: Talk, helper: str, content: Content, sessions: sessionmaker[Session], kind: str, phone: str
+) -> None:
+    talk.turn(cries(kind, topic=kind), "words that staff may read", now=CLOSED)
+    (reply,) = talk.turn(None, button(the_case(sessions).id, "yes"), kind=Kind.BUTTON, now=CLOSED)  # without a model
+    assert "Tuesday 09:00" in reply["text"]
+    assert phone in reply["text"]
+    found = the_case(sessions)
+    assert (found.consent, found.consent_at) == (Consent.YES, CLOSED)
+    lines, topic = staff_see(sessions)
+    assert "words that staff may read" in lines
+    assert topic == kind
+
+
+def test_where_nobody_is_there_the_question_says_so_and_asks_not_to_wait(
+    talk: Talk, helper: str, content: Content
+) -> None:
+    question = talk.turn(cries("urgent.danger"), "help", now=CLOSED)[1]["text"]
+    phrases = content.phrases["en"].phrases
+    assert question.endswith(phrases["consent.leave"])
+    assert phrases["consent.care"] not in question
+
+
+def test_no_keeps_it_from_staff_and_the_case_stays(
+    talk: Talk, helper: str, content: Content, sessions: sessionmaker[Session]
+) -> None:
+    talk.turn(cries(), "he beats me")
+    (reply,) = talk.turn(NO, "no")
+    assert reply["text"] == content.phrases["en"].phrases["consent.no"]
+    found = the_case(sessions)
+    assert (found.consent, found.state) == (Consent.NO, State.WAITING)
+    assert staff_see(sessions) == ([], None)
+
+
+def test_a_typed_yes_counts_for_the_question_that_was_just_put(
+    talk: Talk, helper: str, sessions: sessionmaker[Session]
+) -> None:
+    talk.turn(cries(), "he beats me")
+    assert talk.slots()["asked"] == "consent"
+    assert talk.slots()[OFFERED] == ["/affirm", "/deny"]
+    talk.turn(YES, "yes")
+    assert the_case(sessions).consent == Consent.YES
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_a_stale_answer_does_nothing(
+    talk: Talk, helper: str, content: Content, sessions: sessionmaker[Session], answer: str
+) -> None:
+    talk.turn(cries(), "he beats me")
+    old = the_case(sessions).id
+    with sessions.begin() as session:
+        cases.claim(session, old, helper, now=NOW)
+        cases.close(session, old, helper, cases.Outcome.HELPED, now=NOW)
+        cases.open_case(session, talk.id, "urgent.danger", language="en", now=NOW)
+    (reply,) = talk.turn(None, button(old, answer), kind=Kind.BUTTON)
+    assert reply["text"] == content.phrases["en"].phrases["menu.gone"]
+    with sessions() as session:
+        assert {case.consent for case in session.query(Case)} == {None}
+
+
+def test_a_button_of_somebody_elses_case_does_nothing(
+    talk: Talk, helper: str, service: Service, content: Content, sessions: sessionmaker[Session]
+) -> None:
+    talk.turn(cries(), "he beats me")
+    with sessions.begin() as session:
+        other = inbox.conversation_of(session, "web", inbox.address_hash("web", "b", key=b"key"), now=NOW).id
+        theirs = cases.open_case(session, other, "urgent.danger", language="en", now=NOW)
+    assert theirs is not None
+    talk.turn(None, button(theirs, "yes"), kind=Kind.BUTTON)
+    with sessions() as session:
+        assert session.get_one(Case, theirs).consent is None
+
+
+def test_who_cries_again_is_asked_again_only_where_it_got_worse_and_they_have_not_said_yes(
+    talk: Talk, helper: str, sessions: sessionmaker[Session]
+) -> None:
+    assert len(talk.turn(cries("urgent.homeless_tonight"), "one")) == 2
+    assert len(talk.turn(cries("urgent.homeless_tonight"), "two")) == 1
+    assert len(talk.turn(cries("urgent.danger"), "three")) == 2
+    talk.turn(YES, "yes")
+    assert len(talk.turn(cries("urgent.medical"), "four")) == 1
+
+
+def test_without_staff_nobody_is_asked_and_a_case_is_kept_for_the_figures(
+    talk: Talk, sessions: sessionmaker[Session]
+) -> None:
+    assert len(talk.turn(cries(), "he beats me")) == 1
+    assert the_case(sessions).kind == "urgent.abuse"
+
+
+def test_who_writes_a_language_for_emergencies_only_is_asked_in_the_default_one(
+    talk: Talk, helper: str, content: Content, sessions: sessionmaker[Session]
+) -> None:
+    question = talk.turn(cries(native="ro"), "ajutor")[1]
+    assert question["language"] == "en"
+    assert the_case(sessions).language == "ro"
+
+
+def claim(service: Service, content: Content, helper: str) -> Desk:
+    desk = Desk(lambda: content)
+    with service.sessions.begin() as session:
+        desk.claim(session, session.query(Case).one().id, helper, now=NOW)
+    return desk
+
+
+def test_answering_a_helper_who_said_hello_counts_as_yes_and_nothing_before_does(
+    talk: Talk, helper: str, service: Service, content: Content, sessions: sessionmaker[Session]
+) -> None:
+    talk.turn(cries(), "he beats me")
+    desk = claim(service, content, helper)
+    with sessions() as session:
+        told = outbox.after(session, talk.id)[-1].reply["text"]
+    assert told == content.phrases["en"].phrases["staff.here.unread"]
+    talk.turn(cries(), "are you there?", now=NOW + timedelta(minutes=1))
+    assert the_case(sessions).consent is None  # nobody has said a word
+    with sessions.begin() as session:
+        desk.say(session, the_case(sessions).id, helper, "I am Ann.", now=NOW + timedelta(minutes=2))
+    assert staff_see(sessions)[0] == ["I am Ann."]
+    talk.turn(cries(), "good, hello", now=NOW + timedelta(minutes=3))
+    found = the_case(sessions)
+    assert (found.consent, found.consent_at) == (Consent.YES, NOW + timedelta(minutes=3))
+    assert {"he beats me", "good, hello"} <= set(staff_see(sessions)[0])
+
+
+def test_who_said_no_and_writes_on_keeps_what_they_wrote_before_to_themselves(
+    talk: Talk, helper: str, service: Service, content: Content, sessions: sessionmaker[Session]
+) -> None:
+    talk.turn(cries(), "he beats me")
+    talk.turn(NO, "no")
+    desk = claim(service, content, helper)
+    case = the_case(sessions).id
+    with sessions.begin() as session:
+        assert outbox.after(session, talk.id)[-1].reply["text"] == content.phrases["en"].phrases["staff.here.refused"]
+        desk.say(session, case, helper, "I am Ann.", now=NOW + timedelta(minutes=1))
+    talk.turn(cries(), "hello Ann", now=NOW + timedelta(minutes=2))
+    assert the_case(sessions).consent == Consent.NO
+    assert staff_see(sessions) == (["I am Ann.", "hello Ann"], None)
+    (reply,) = talk.turn(None, button(case, "yes"), kind=Kind.BUTTON, now=NOW + timedelta(minutes=3))
+    assert reply["text"] == content.phrases["en"].phrases["consent.yes.here"]
+    assert "he beats me" in staff_see(sessions)[0]
+
+
+def test_a_no_to_what_a_helper_asks_takes_no_consent_back(
+    talk: Talk, helper: str, service: Service, content: Content, sessions: sessionmaker[Session]
+) -> None:
+    talk.turn(cries(), "he beats me")
+    desk = claim(service, content, helper)
+    with sessions.begin() as session:
+        desk.say(session, the_case(sessions).id, helper, "Are you hurt?", now=NOW + timedelta(minutes=1))
+    assert talk.turn(NO, "no", now=NOW + timedelta(minutes=2)) == []
+    assert the_case(sessions).consent == Consent.YES
+
+
+def test_a_yes_while_a_helper_is_silent_yet_is_a_yes_to_the_question(
+    talk: Talk, helper: str, service: Service, content: Content, sessions: sessionmaker[Session]
+) -> None:
+    talk.turn(cries(), "he beats me")
+    claim(service, content, helper)
+    (reply,) = talk.turn(YES, "yes")
+    assert reply["text"] == content.phrases["en"].phrases["consent.yes.here"]
+    assert the_case(sessions).consent == Consent.YES

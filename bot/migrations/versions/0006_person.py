@@ -18,6 +18,7 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("staff_case", sa.Column("consent", sa.String(length=3), nullable=True))
     op.add_column("staff_case", sa.Column("consent_at", UtcDateTime(timezone=True), nullable=True))
+    op.add_column("staff_case", sa.Column("hello_at", UtcDateTime(timezone=True), nullable=True))
     op.create_table(
         "duty_plan",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -31,5 +32,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("duty_plan")
-    for column in ("consent_at", "consent"):
+    for column in ("hello_at", "consent_at", "consent"):
         op.drop_column("staff_case", column)
