@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from bot.console import case, door, queue
+from bot.console import case, door, duty, queue
 from bot.console.access import SignedOutError
 from bot.console.pages import HERE, message
 
@@ -24,6 +24,7 @@ def install(app: FastAPI) -> None:
     app.include_router(door.router)
     app.include_router(queue.router)
     app.include_router(case.router)
+    app.include_router(duty.router)
     app.mount("/console/static", StaticFiles(directory=HERE / "static"), name="console-static")
     app.add_exception_handler(SignedOutError, _to_the_door)
     app.add_exception_handler(HTTPException, _refused)
