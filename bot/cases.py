@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, literal, select, update
+from sqlalchemy import case as sql_case
 from sqlalchemy.orm import Session
 
 from bot import audit
@@ -97,6 +98,8 @@ def open_case(session: Session, conversation_id: str, kind: str, *, language: st
         language=language,
         state=State.WAITING,
         opened_at=now,
+        waiting_since=now,
+        alert_step=0,
     )
     if case_id is None:
         session.execute(
@@ -104,7 +107,14 @@ def open_case(session: Session, conversation_id: str, kind: str, *, language: st
             .where(
                 Case.conversation_id == conversation_id, Case.state != State.CLOSED, Case.priority > priority_of(kind)
             )
-            .values(kind=kind, priority=priority_of(kind))
+            .values(
+                kind=kind,
+                priority=priority_of(kind),
+                # Whoever waits waits anew: staff have not been told of this yet.
+                alert_step=0,
+                waiting_since=sql_case((Case.state == State.WAITING, literal(now, Case.waiting_since.type))),
+            )
+            .execution_options(synchronize_session=False)
         )
     return case_id
 
@@ -177,7 +187,14 @@ def claim(session: Session, case_id: int, staff_id: str, *, now: datetime) -> st
         CaseStateError: somebody else has it, or it is closed.
 
     """
-    values = {"state": State.CLAIMED, "owner": staff_id, "claimed_at": now, "last_staff_at": now}
+    values: dict[str, Any] = {
+        "state": State.CLAIMED,
+        "owner": staff_id,
+        "claimed_at": now,
+        "last_staff_at": now,
+        "last_owner": None,
+        "waiting_since": None,
+    }
     return _change(session, case_id, {"state": State.WAITING}, values)
 
 
@@ -202,9 +219,9 @@ def hand_over(session: Session, case_id: int, staff_id: str, to: str, *, now: da
     return _change(session, case_id, _owned_by(staff_id), {"owner": to, "claimed_at": now, "last_staff_at": now})
 
 
-def hand_back(session: Session, case_id: int, staff_id: str) -> Returned:
+def hand_back(session: Session, case_id: int, staff_id: str, *, now: datetime) -> Returned:
     """Let a case go, so that it waits again. Raises CaseStateError where it is not theirs."""
-    values = {"state": State.WAITING, "owner": None, "claimed_at": None}
+    values = {"owner": None, **_waits_again(now)}
     conversation_id = _change(session, case_id, _owned_by(staff_id), values)
     last_word = session.scalars(select(Case.last_staff_at).where(Case.id == case_id)).one()
     return Returned(case_id, conversation_id, staff_id, last_word or datetime.min.replace(tzinfo=UTC))
@@ -216,7 +233,7 @@ def close(session: Session, case_id: int, staff_id: str, outcome: Outcome, *, no
     return _change(session, case_id, _owned_by(staff_id), values)
 
 
-def reopen(session: Session, case_id: int) -> str:
+def reopen(session: Session, case_id: int, *, now: datetime) -> str:
     """Let a closed case wait again; returns the conversation.
 
     Raises:
@@ -227,7 +244,7 @@ def reopen(session: Session, case_id: int) -> str:
     others = select(Case.id).where(Case.conversation_id == conversation_id, Case.state != State.CLOSED)
     if conversation_id is None or session.execute(others).first():
         raise CaseStateError(f"case {case_id} can't be reopened")
-    values = {"state": State.WAITING, "claimed_at": None, "closed_at": None, "outcome": None}
+    values = {**_waits_again(now), "closed_at": None, "outcome": None}
     return _change(session, case_id, {"state": State.CLOSED}, values)
 
 
@@ -240,7 +257,7 @@ def take_back_silent(session: Session, *, now: datetime) -> list[Returned]:
         taken = session.execute(
             update(Case)
             .where(Case.id == row.id, *is_silent)
-            .values(state=State.WAITING, owner=None, claimed_at=None)
+            .values(owner=None, last_owner=row.owner, **_waits_again(now))
             .execution_options(synchronize_session=False)
         )
         if changed(taken) and row.conversation_id is not None:
@@ -279,6 +296,10 @@ def delete_expired(session: Session, *, days: int, now: datetime) -> int:
     old = select(Case.id).where(Case.state == State.CLOSED, Case.closed_at < now - timedelta(days=days))
     session.execute(delete(Note).where(Note.case_id.in_(old)).execution_options(synchronize_session=False))
     return changed(session.execute(delete(Case).where(Case.id.in_(old)).execution_options(synchronize_session=False)))
+
+
+def _waits_again(now: datetime) -> dict[str, Any]:
+    return {"state": State.WAITING, "claimed_at": None, "waiting_since": now, "alert_step": 0}
 
 
 def _owned_by(staff_id: str) -> dict[str, Any]:

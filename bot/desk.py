@@ -78,7 +78,7 @@ class Desk:
 
     def hand_back(self, session: Session, case_id: int, staff_id: str, *, now: datetime) -> str:
         """Give the conversation back to the bot, which answers what nobody answered; the case waits for somebody else."""
-        returned = cases.hand_back(session, case_id, staff_id)
+        returned = cases.hand_back(session, case_id, staff_id, now=now)
         self._to_bot(session, returned, "staff.back", now=now)
         audit.record(session, staff_id, "case_handed_back", case_id=case_id, now=now)
         return returned.conversation_id
@@ -93,7 +93,7 @@ class Desk:
 
     def reopen(self, session: Session, case_id: int, staff_id: str, *, now: datetime) -> str:
         """Let a closed case wait again. The person is not told: nobody is there yet."""
-        conversation_id = cases.reopen(session, case_id)
+        conversation_id = cases.reopen(session, case_id, now=now)
         audit.record(session, staff_id, "case_reopened", case_id=case_id, now=now)
         return conversation_id
 

@@ -119,7 +119,8 @@ class Case(Base):
     """Somebody who needs a person. `last_staff_at`: when the owner last did something for them.
 
     `consent`: whether staff may read what was said before they came; None while the person has not said. `hello_at`: when staff
-    first said something in it.
+    first said something in it. `waiting_since`: since when it has waited; `alert_step`: how far it was told since (`bot.alarm`);
+    `last_owner`: from whom it was taken for being silent.
 
     The conversation is let go of when the person has their data deleted; what is left tells nothing of who it was.
     """
@@ -155,6 +156,33 @@ class Case(Base):
     consent: Mapped[str | None] = mapped_column(String(3))
     consent_at: Mapped[datetime | None]
     hello_at: Mapped[datetime | None]
+    waiting_since: Mapped[datetime | None]
+    alert_step: Mapped[int] = mapped_column(default=0, server_default="0")
+    last_owner: Mapped[str | None] = mapped_column(String(32))
+
+
+class StaffAlert(Base):
+    """A word to staff about a case, to be sent one way, and how far that has come. Nothing of the person is in it.
+
+    `way`: mail, webhook or telegram; `reason`: why it is sent, a code of `bot.alarm`; `to`: e-mail addresses of staff.
+    """
+
+    __tablename__ = "staff_alert"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("staff_case.id", ondelete="CASCADE"), index=True)
+    way: Mapped[str] = mapped_column(String(8))
+    reason: Mapped[str] = mapped_column(String(16))
+    to: Mapped[list[str]] = mapped_column(JSON)
+    kind: Mapped[str] = mapped_column(String(64))
+    language: Mapped[str | None] = mapped_column(String(8))
+    minutes: Mapped[int]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime]
+    failure: Mapped[str | None] = mapped_column(String(64))
 
 
 class Presence(Base):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -71,6 +72,33 @@ class Settings(BaseSettings):
     )
     whatsapp_api_url: str = Field("https://graph.facebook.com/v21.0", description="Meta's Graph API with its version.")
 
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="Mail server for alerts to staff, smtp://user:password@host:587 or smtps://…:465; empty: no e-mail.",
+    )
+    mail_from: str = Field("", description="Address that alerts by e-mail come from.")
+    alert_webhook_url: str = Field("", description="Address that gets each alert to staff as signed JSON; empty: none.")
+    alert_webhook_secret: SecretStr = Field(SecretStr(""), description="Key of the signature of that webhook.")
+    staff_telegram_chat: str = Field(
+        "", description="Id of the Telegram group of the staff that gets alerts, such as -1001234567890; empty: none."
+    )
+
+    @model_validator(mode="after")
+    def _alerts_are_whole(self) -> Settings:
+        smtp, secret = self.smtp_url.get_secret_value(), self.alert_webhook_secret.get_secret_value()
+        wrong = []
+        if bool(smtp) != bool(self.mail_from):
+            wrong.append("alerts by e-mail need both SMTP_URL and MAIL_FROM")
+        if bool(self.alert_webhook_url) != bool(secret):
+            wrong.append("the alert webhook needs both ALERT_WEBHOOK_URL and ALERT_WEBHOOK_SECRET")
+        if self.staff_telegram_chat and not self.telegram_bot_token.get_secret_value():
+            wrong.append("STAFF_TELEGRAM_CHAT needs TELEGRAM_BOT_TOKEN: the bot writes to the group")
+        if (smtp or self.alert_webhook_url or self.staff_telegram_chat) and not self.public_url:
+            wrong.append("alerts to staff need PUBLIC_URL: they carry the address of the case")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
     @model_validator(mode="after")
     def _channels_are_whole(self) -> Settings:
         whatsapp = {
@@ -101,6 +129,35 @@ class Settings(BaseSettings):
         if not all(ORIGIN.fullmatch(origin) for origin in origins):
             raise ValueError("each must be https:// and a host, without a path: https://example.org")
         return origins
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_mail_server(cls, value: SecretStr) -> SecretStr:
+        address = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and (address.scheme not in ("smtp", "smtps") or not address.hostname):
+            raise ValueError("is not the address of a mail server such as smtps://user:password@mail.example.org:465")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_mail_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", value):
+            raise ValueError("is not an e-mail address such as alerts@example.org")
+        return value
+
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _is_webhook(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in ("http", "https"):
+            raise ValueError("is not an address such as https://example.org/alerts")
+        return value
+
+    @field_validator("staff_telegram_chat")
+    @classmethod
+    def _is_chat(cls, value: str) -> str:
+        if value and not re.fullmatch(r"-?\d{1,20}", value):
+            raise ValueError("is not the number of a Telegram chat such as -1001234567890")
+        return value
 
     @field_validator("database_url")
     @classmethod

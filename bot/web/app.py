@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse
 
 from actions.content import use_store
 from bot import cases, people, presence, sign_in
+from bot.alert_ways import Alarm
 from bot.channels.registry import Channels
 from bot.console.routes import install as install_console
 from bot.conversations import Worker, utc_now
@@ -43,6 +44,7 @@ from knowledge.store import ContentStore
 
 CLEAN_UP_EVERY = timedelta(hours=1)
 SILENCE_CHECK_SECONDS = 10.0
+CASES_CHECK_SECONDS = 0.5
 MARKS_EVERY_SECONDS = 2.0
 DATABASE_CHECK_SECONDS = 1.0
 DATABASE_PATIENCE_SECONDS = 3.0  # that the start waits for it
@@ -129,6 +131,7 @@ def create_app(service: Service) -> FastAPI:
         app.state.announcer.announce(QUEUE)
 
     app.state.channels = Channels(service, app.state.frozen, on_stored=on_stored)
+    app.state.alarm = Alarm(service.sessions, service.writer, service.settings, app.state.channels.telegram)
     if service.settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -173,6 +176,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         _clean_up,
         _write_marks,
         _take_back_silent,
+        _watch_cases,
         _run_channels,
     ]
     tasks = [asyncio.create_task(task(app), name=task.__name__) for task in running]
@@ -264,6 +268,21 @@ async def _take_back_silent(app: FastAPI) -> None:
             if back:
                 app.state.worker.wake()
                 log.info("conversations_taken_back", count=len(back))
+
+
+async def _watch_cases(app: FastAPI) -> None:
+    """Tell staff of cases that nobody has, again and to others the longer they wait."""
+    service: Service = app.state.service
+    while True:
+        await asyncio.sleep(CASES_CHECK_SECONDS)
+        if not service.is_ready:
+            continue
+        try:
+            await app.state.alarm.look(now=utc_now())
+        except SQLAlchemyError:
+            pass  # the writer has said so
+        except Exception:
+            log.exception("alarm_failed")
 
 
 async def _clean_up(app: FastAPI) -> None:
