@@ -79,8 +79,9 @@ def escalate(session: Session, ways: Sequence[Way], *, now: datetime) -> int:
     if not waiting:
         return 0
     plan, gone_on = duty.plan_of(session), 0
+    is_open = plan.is_open(now)
     for case in waiting:
-        step = _due(case, plan, now)
+        step = _due(case, plan, now, is_open=is_open)
         if step > case.alert_step and _go_on(session, case, step):
             gone_on += 1
             _tell(session, case, plan, ways, STEPS[case.alert_step : step], now=now)
@@ -93,8 +94,11 @@ def is_anything_due(session: Session, *, now: datetime) -> bool:
     if session.scalar(alerts) is not None:
         return True
     waiting = session.scalars(_waiting()).all()
-    plan = duty.plan_of(session) if waiting else None
-    return plan is not None and any(_due(case, plan, now) > case.alert_step for case in waiting)
+    if not waiting:
+        return False
+    plan = duty.plan_of(session)
+    is_open = plan.is_open(now)
+    return any(_due(case, plan, now, is_open=is_open) > case.alert_step for case in waiting)
 
 
 def lease(session: Session, *, now: datetime) -> list[Alert]:
@@ -144,9 +148,9 @@ def _to_send(now: datetime) -> Select[tuple[StaffAlert]]:
     return select(StaffAlert).where(*open_ones).order_by(StaffAlert.id).limit(AT_ONCE)
 
 
-def _due(case: Case, plan: Plan, now: datetime) -> int:
-    """How many steps the time of a case has come for."""
-    if case.kind == ASKED and not plan.is_open(now):
+def _due(case: Case, plan: Plan, now: datetime, *, is_open: bool) -> int:
+    """How many steps the time of a case has come for; `is_open`: whether somebody is there by the plan."""
+    if case.kind == ASKED and not is_open:
         return 0
     last = STEPS_OF_ASKED if case.kind == ASKED else len(STEPS)
     return min(1 + _minutes(case, now) // plan.target(case.kind), last)

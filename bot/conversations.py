@@ -231,9 +231,8 @@ class Worker:
 
     def _decide(self, session: Session, turn: Turn) -> bool:
         """Carry out a button that says whether staff may read the chat; no model is asked."""
-        now, spoken = self._clock(), turn.slots.get("native") or turn.language
-        content = self._frozen().content
-        reply = handover.decide(session, content, turn.conversation_id, turn.body, language=spoken, now=now)
+        now, content = self._clock(), self._frozen().content
+        reply = handover.decide(session, content, turn.conversation_id, turn.body, now=now)
         slots = {**turn.slots, "asked": None, OFFERED: offered_by((reply,))}
         outbox.store_answer(session, turn.inbox_id, (reply,), slots=slots, language=turn.language, now=now)
         return False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -121,12 +122,17 @@ class Plan(_Part):
         return self.targets.get(kind, self.targets[ASKED])
 
     def _week(self) -> OpeningHours | None:
-        rules = [f"{day} {spans}" for day, spans in zip(DAYS, self.hours, strict=True) if spans]
-        if not rules:
-            return None
-        rules += [] if self.on_holidays else ["PH off"]
-        rules += [f"{day:%Y} {_MONTHS[day.month - 1]} {day:%d} off" for day in self.closed_days]
-        return OpeningHours("; ".join(rules), timezone=AMSTERDAM, country="NL")
+        return _week_of(self.hours, self.closed_days, "" if self.on_holidays else "PH off")
+
+
+@lru_cache(maxsize=8)
+def _week_of(hours: tuple[str, ...], closed_days: tuple[date, ...], holidays: str) -> OpeningHours | None:
+    rules = [f"{day} {spans}" for day, spans in zip(DAYS, hours, strict=True) if spans]
+    if not rules:
+        return None
+    rules += [holidays] if holidays else []
+    rules += [f"{day:%Y} {_MONTHS[day.month - 1]} {day:%d} off" for day in closed_days]
+    return OpeningHours("; ".join(rules), timezone=AMSTERDAM, country="NL")
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -24,7 +24,7 @@ QUESTION = "person"  # in the slot `asked`: whether staff may be asked for
 CONSENT = "consent"  # likewise: whether they may read the chat of somebody in danger
 # Where somebody near may be the danger, or may not be meant to know: how to write safely is said too.
 WITH_CARE = frozenset({"urgent.suicide", "urgent.abuse", "urgent.exploitation"})
-_BUTTON = re.compile(r'/consent\{"case":"(\d{1,12})","answer":"(yes|no)"\}')
+_BUTTON = re.compile(r'/consent\{"case":"(\d{1,12})","answer":"(yes|no)","in":"([a-z]{2,3})"\}')
 
 
 def open_for(session: Session, conversation_id: str, kind: str, *, language: str | None, now: datetime) -> bool:
@@ -45,7 +45,10 @@ def open_for(session: Session, conversation_id: str, kind: str, *, language: str
 def ask_consent(
     session: Session, content: Content, conversation_id: str, *, language: str | None, now: datetime
 ) -> None:
-    """Ask, below the numbers, whether staff may read the chat. The buttons name the case: those of an older one do nothing.
+    """Ask, below the numbers, whether staff may read the chat.
+
+    The buttons name case and language: those of an older case do nothing, and who was helped at arrival may have no language in
+    the conversation yet.
 
     Args:
         language: the one that the person writes; where it is not served, the question is put in the default one.
@@ -64,7 +67,10 @@ def ask_consent(
         language=spoken,
         text="\n\n".join(parts),
         buttons=tuple(
-            Button(label=phrases[f"button.{answer}"], payload=f'/consent{{"case":"{found.id}","answer":"{answer}"}}')
+            Button(
+                label=phrases[f"button.{answer}"],
+                payload=f'/consent{{"case":"{found.id}","answer":"{answer}","in":"{spoken}"}}',
+            )
             for answer in ("yes", "no")
         ),
     )
@@ -78,15 +84,13 @@ def is_decision(payload: str) -> bool:
     return _BUTTON.fullmatch(payload) is not None
 
 
-def decide(
-    session: Session, content: Content, conversation_id: str, payload: str, *, language: str | None, now: datetime
-) -> Reply:
-    """Carry out what such a button says, and say what comes of it; an older one is told that it is gone."""
+def decide(session: Session, content: Content, conversation_id: str, payload: str, *, now: datetime) -> Reply:
+    """Carry out what such a button says, and say in its language what comes of it; an older one is told that it is gone."""
     pressed = _BUTTON.fullmatch(payload)
     if pressed is None:
         raise ValueError("this is no button about consent")
     consent = Consent(pressed[2])
-    spoken = _served(content, language)
+    spoken = _served(content, pressed[3])
     case_id = cases.decide_by_button(session, conversation_id, int(pressed[1]), consent, now=now)
     if case_id is None:
         phrases = phrases_of(content, spoken)
@@ -132,9 +136,10 @@ def _offer(session: Session, content: Content, conversation_id: str, reply: Repl
     if not duty.has_staff(session):
         return reply
     plan, phrases = duty.plan_of(session), phrases_of(content, reply.language)
+    when = hours(plan, phrases, reply.language, now=now)
     found = cases.find_open(session, conversation_id)
     if found is not None and found.consent is Consent.YES:
-        return reply.model_copy(update={"text": phrases["human.waiting"]})
+        return reply.model_copy(update={"text": f"{when} {phrases['human.waiting']}"})
     is_open = plan.is_open(now)
     question = phrases["human.ask" if is_open else "human.leave"]
     answered_now = tuple(card for card in reply.contacts if card.is_open) or reply.contacts
@@ -143,7 +148,7 @@ def _offer(session: Session, content: Content, conversation_id: str, reply: Repl
     )
     return reply.model_copy(
         update={
-            "text": f"{hours(plan, phrases, reply.language, now=now)} {question}",
+            "text": f"{when} {question}",
             "contacts_heading": phrases["human.faster" if is_open else "human.call_now"],
             "contacts": reply.contacts if is_open else answered_now,
             "buttons": (*buttons, *reply.buttons),

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from actions.reply import Button, ContactCard, Effect, Reply
-from bot import cases, duty, inbox, outbox, staff
+from actions.reply import MAX_PAYLOAD_BYTES, Button, ContactCard, Effect, Reply
+from bot import cases, duty, handover, inbox, outbox, staff
 from bot.assistant_port import OFFERED, Outcome
 from bot.cases import Consent, State
 from bot.console import views
@@ -166,7 +166,7 @@ def test_who_has_asked_is_told_that_it_is_known_and_is_not_asked_again(
 ) -> None:
     talk.turn(says_yes(), "yes")
     (reply,) = talk.turn(offers())
-    assert reply["text"] == content.phrases["en"].phrases["human.waiting"]
+    assert reply["text"].endswith(content.phrases["en"].phrases["human.waiting"])
     assert "/affirm" not in payloads(reply)
     assert talk.slots()["asked"] is None
     assert rows(sessions.kw["bind"], "staff_case") == 1
@@ -206,8 +206,8 @@ YES, NO = (
 )
 
 
-def button(case: int, answer: str) -> str:
-    return f'/consent{{"case":"{case}","answer":"{answer}"}}'
+def button(case: int, answer: str, language: str = "en") -> str:
+    return f'/consent{{"case":"{case}","answer":"{answer}","in":"{language}"}}'
 
 
 def staff_see(sessions: sessionmaker[Session]) -> tuple[list[str], str | None]:
@@ -229,7 +229,8 @@ def test_in_danger_the_numbers_come_first_then_the_question_and_staff_see_only_k
     assert phrases["consent.ask"] in question["text"]
     assert question["text"].endswith(phrases["consent.care"])
     assert question["language"] == language
-    assert payloads(question) == [button(case.id, "yes"), button(case.id, "no")]
+    assert payloads(question) == [button(case.id, "yes", language), button(case.id, "no", language)]
+    assert all(len(payload.encode()) <= MAX_PAYLOAD_BYTES for payload in payloads(question))
     assert (case.kind, case.language, case.consent) == ("urgent.abuse", language, None)
     assert staff_see(sessions) == ([], None)
 
@@ -247,6 +248,15 @@ def test_yes_by_button_lets_staff_read_and_says_what_happens_next(
     lines, topic = staff_see(sessions)
     assert "words that staff may read" in lines
     assert topic == kind
+
+
+def test_who_was_helped_at_arrival_is_answered_in_the_language_of_the_question(
+    talk: Talk, helper: str, content: Content, sessions: sessionmaker[Session]
+) -> None:
+    with sessions.begin() as session:
+        handover.open_for(session, talk.id, "urgent.danger", language="pl", now=NOW)
+    (reply,) = talk.turn(None, button(the_case(sessions).id, "no", "pl"), kind=Kind.BUTTON)
+    assert (reply["language"], reply["text"]) == ("pl", content.phrases["pl"].phrases["consent.no"])
 
 
 def test_where_nobody_is_there_the_question_says_so_and_asks_not_to_wait(
