@@ -201,6 +201,14 @@ def test_yes_to_a_person_asks_for_one_and_a_stale_yes_does_not(talk: Talk, wish:
     assert talk.say(yes).effect is None
 
 
+@pytest.mark.parametrize(("answer", "effect"), [("yes", Effect.CONSENT), ("no", Effect.NO_CONSENT)])
+def test_a_typed_answer_to_the_question_of_consent_is_one(talk: Talk, answer: str, effect: Effect) -> None:
+    talk.say("hello")
+    talk.slots["asked"] = "consent"  # the service asks it, below the numbers
+    assert talk.say(answer).effect is effect
+    assert talk.say(answer).effect is None
+
+
 def test_no_to_a_person_keeps_the_numbers(talk: Talk, content: Content) -> None:
     talk.say("i want to talk to a real person")
     talk.slots["asked"] = "person"

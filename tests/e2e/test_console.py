@@ -91,6 +91,11 @@ def test_a_cry_in_polish_reaches_a_helper_who_takes_over_and_hands_back(
     expect(row).to_be_visible(timeout=PATIENCE_MS)  # without a reload
     without_faults(helper)
     row.click()
+    expect(helper.get_by_text("has not said yet")).to_be_visible()
+    expect(helper.locator(".line")).to_have_count(0)
+    person.get_by_role("button", name="Tak", exact=True).click()
+    expect(helper.locator(".line.person", has_text="szef zabrał")).to_be_visible(timeout=PATIENCE_MS)
+    expect(helper.get_by_text("has not said yet")).to_have_count(0)
     helper.get_by_role("button", name="Take this case").click()
     expect(person.locator(".bot").last).to_contain_text("z człowiekiem", timeout=PATIENCE_MS)
 
@@ -115,5 +120,8 @@ def test_a_cry_in_polish_reaches_a_helper_who_takes_over_and_hands_back(
     expect(person.locator(".bot:not(.staff) h2").last).to_contain_text("minimaln", timeout=PATIENCE_MS)
     helper.goto(helper.url.replace("/queue", "/log"))
     expect(helper.get_by_text("The log is whole")).to_be_visible()
+    without_faults(helper)
+    helper.get_by_role("link", name="Duty plan").click()
+    expect(helper.get_by_label("Monday")).to_have_value("09:00-17:00")
     without_faults(helper)
     assert faults == []
