@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
@@ -424,6 +425,9 @@ def _print_report(report: Report) -> None:
     for topic, row in report.coverage.items():
         table.add_row(topic, *(f"{row[language]}" for language in report.languages))
     screen.print(table)
+    kinds = Counter(fault.key for fault in report.warnings)
+    for kind, count in kinds.most_common():
+        screen.print(f"{count} × {kind}", highlight=False)
     screen.print(f"{len(report.errors)} errors, {len(report.warnings)} warnings")
 
 

@@ -196,7 +196,7 @@ def contact(content: Content, organisation_id: str, language: str, *, now: datet
     words = content.organisation_words[organisation_id, language]
     return Contact(
         id=organisation_id,
-        name=words.name or facts.name,
+        name=words.name,
         what_for=words.what_for,
         phone=facts.phone,
         phone_from_abroad=facts.phone_from_abroad,

@@ -15,15 +15,17 @@ from typing import Any, Literal
 from opening_hours import OpeningHours
 
 from knowledge.answers import ORGANISATION_FIELDS, fill, organisation_field
-from knowledge.files import GROUPS, Content, Fault, load, placeholders, plural_forms
+from knowledge.files import GROUPS, Content, Fault, load, placeholders, plural_forms, topic_file, words_file
 from knowledge.formats import plural_categories
 from knowledge.schema import ParameterKind, Words
+from knowledge.wording import wording_faults
 
 SHORT_CHARACTERS = 500  # of the filled-in short answer: one phone screen
 MESSAGE_CHARACTERS = 4096  # Telegram and WhatsApp text
 BUTTON_CHARACTERS = 20  # WhatsApp reply button
 TITLE_CHARACTERS = 72  # WhatsApp list row description
 SHORT_WORDS = 60  # of the short answer, filled in
+WHOLE_WORDS = 250  # of everything that an answer says
 MOST_STEPS = 5
 SENTENCE_WORDS = 20  # longest average that still reads as B1 (Direct Duidelijk advises 15 or fewer)
 RELATED = range(2, 5)
@@ -90,7 +92,7 @@ def check(folder: Path, *, today: date) -> Report:
     found = [*faults, *_structure(content), *_references(content)]
     if not any(fault.severity == "error" for fault in found):
         # Words can only be filled in, and so measured, once every reference holds.
-        found += _lengths(content, today)
+        found += [*_lengths(content, today), *wording_faults(content)]
     found += [*_staleness(content, today), *_language_files(content), *_emergency_languages(content, today)]
     coverage = {
         topic: {lang: "✓" if (topic, lang) in content.words else "–" for lang in content.languages}
@@ -114,21 +116,13 @@ def words_per_sentence(words: Words) -> float:
     return round(sum(len(sentence.split()) for sentence in sentences) / max(len(sentences), 1), 1)
 
 
-def _topic_file(topic: str) -> str:
-    return f"topics/{topic.replace('.', '/')}.yml"
-
-
-def _words_file(topic: str, language: str) -> str:
-    return f"topics/{topic.replace('.', '/')}.{language}.md"
-
-
 def _fault(file: str, key: str, message: str, severity: Literal["error", "warning"] = "error") -> Fault:
     return Fault(file, 1, key, message, severity)
 
 
 def _structure(content: Content) -> Iterator[Fault]:
     for name, topic in content.topics.items():
-        file = _topic_file(name)
+        file = topic_file(name)
         known_sources = {fact.source for fact in topic.facts}
         for source in {*topic.sources, *known_sources} - {None}:
             if source not in content.sources:
@@ -136,8 +130,8 @@ def _structure(content: Content) -> Iterator[Fault]:
         for source in set(topic.sources) - known_sources:
             yield _fault(file, "sources", f"{source!r} backs none of the topic's facts: name one that does")
         for organisation in topic.who_helps:
-            if organisation not in content.organisations:
-                yield _fault(file, "who_helps", f"unknown organisation {organisation!r}")
+            if problem := _card_problem(content, organisation):
+                yield _fault(file, "who_helps", problem)
         for related in topic.related:
             if related not in content.topics or related == name:
                 yield _fault(file, "related", f"{related!r} is no other topic")
@@ -172,19 +166,30 @@ def _references(content: Content) -> Iterator[Fault]:
                 yield _fault("measures.yml", name, f"unknown source {step.source!r}: add it to sources.yml")
 
 
+def _card_problem(content: Content, name: str) -> str | None:
+    organisation = content.organisations.get(name)
+    if organisation is None:
+        return f"unknown organisation {name!r}"
+    if not organisation.may_be_shown:
+        return f"{name!r} may not be shown: its way in was not verified (organisations.yml)"
+    return None
+
+
 def _placeholder_problem(content: Content, name: str) -> str | None:
     if not name.startswith("org."):
         return None if name in content.parameters else f"unknown parameter {name!r}: add it to parameters/"
     _, organisation, field = [*name.split("."), "", ""][:3]
     if organisation not in content.organisations or field not in ORGANISATION_FIELDS:
         return f"unknown placeholder {name!r}: org.<organisation>.<{'|'.join(ORGANISATION_FIELDS)}>"
+    if not content.organisations[organisation].may_be_shown:
+        return _card_problem(content, organisation)
     if organisation_field(content.organisations[organisation], field) is None:
         return f"{name!r}: this organisation has no {field}"
     return None
 
 
 def _words(content: Content, topic: str, language: str) -> Iterator[Fault]:
-    file = _words_file(topic, language)
+    file = words_file(topic, language)
     words = content.words.get((topic, language))
     if words is None:
         yield _fault(file, "file", "is missing: this language has no answer to the topic")
@@ -193,7 +198,7 @@ def _words(content: Content, topic: str, language: str) -> Iterator[Fault]:
     for name in sorted(declared - used):
         yield _fault(file, name, "is missing from the words, the other languages say it")
     for name in sorted(used - declared):
-        yield _fault(file, name, f"is not among the parameters of {_topic_file(topic)}")
+        yield _fault(file, name, f"is not among the parameters of {topic_file(topic)}")
     for text in words.texts():
         yield from _plurals(content, file, text, language)
         if (tag := UNKNOWN_TAG.match(text)) is not None:
@@ -218,7 +223,7 @@ def _lengths(content: Content, today: date) -> Iterator[Fault]:
     for (topic, language), words in content.words.items():
         if language not in content.languages:
             continue
-        file = _words_file(topic, language)
+        file = words_file(topic, language)
         short = fill(content, words.short, language, on=today)
         is_urgent = topic.startswith(URGENT)
         if is_urgent:
@@ -229,26 +234,32 @@ def _lengths(content: Content, today: date) -> Iterator[Fault]:
             yield _fault(file, "short", f"has {count} words filled in, at most {SHORT_WORDS}", "warning")
         if len(words.steps) > MOST_STEPS:
             yield _fault(file, "steps", f"are {len(words.steps)}, at most {MOST_STEPS}", "warning")
-        for text in words.texts():
-            if DOUBLE_STOP.search(fill(content, text, language, on=today)):
-                yield _fault(
-                    file, "words", "ends a date or an abbreviation with two full stops: put the words in another order"
-                )
         if len(short) > SHORT_CHARACTERS:
             yield _fault(file, "short", f"has {len(short)} characters filled in, at most {SHORT_CHARACTERS}")
-        whole = "\n".join(fill(content, text, language, on=today) for text in words.texts())
-        if len(whole) > MESSAGE_CHARACTERS:
-            yield _fault(
-                file,
-                "file",
-                f"has {len(whole)} characters, a message takes {MESSAGE_CHARACTERS}: it will be split",
-                "warning",
-            )
+        yield from _whole(content, words, file, language, today)
         title = fill(content, words.title, language, on=today)
         if len(title) > TITLE_CHARACTERS:
             yield _fault(file, "title", f"has {len(title)} characters, at most {TITLE_CHARACTERS}")
         if (average := words_per_sentence(words)) > SENTENCE_WORDS:
             yield _fault(file, "words", f"{average} words a sentence, B1 is about {SENTENCE_WORDS} at most", "warning")
+
+
+def _whole(content: Content, words: Words, file: str, language: str, today: date) -> Iterator[Fault]:
+    texts = [fill(content, text, language, on=today) for text in words.texts()]
+    if any(map(DOUBLE_STOP.search, texts)):
+        yield _fault(
+            file, "words", "ends a date or an abbreviation with two full stops: put the words in another order"
+        )
+    whole = "\n".join(texts)
+    if (count := len(whole.split())) > WHOLE_WORDS:
+        yield _fault(file, "length", f"has {count} words filled in, at most {WHOLE_WORDS}", "warning")
+    if (characters := len(whole)) > MESSAGE_CHARACTERS:
+        yield _fault(
+            file,
+            "file",
+            f"has {characters} characters, a message takes {MESSAGE_CHARACTERS}: it will be split",
+            "warning",
+        )
 
 
 def _first_screen(words: Words) -> tuple[str, ...]:
@@ -257,7 +268,7 @@ def _first_screen(words: Words) -> tuple[str, ...]:
 
 def _staleness(content: Content, today: date) -> Iterator[Fault]:
     for name, topic in content.topics.items():
-        file = _topic_file(name)
+        file = topic_file(name)
         if topic.valid_to is not None and topic.valid_to < today:
             yield _fault(file, "valid_to", f"was {topic.valid_to}: look the answer over", "warning")
         for source in topic.sources:

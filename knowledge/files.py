@@ -160,6 +160,16 @@ class Content:
         return tuple(sorted({*self.phrases, *self.emergency}))
 
 
+def topic_file(topic: str) -> str:
+    """The file of a topic's facts, below the content folder."""
+    return f"topics/{topic.replace('.', '/')}.yml"
+
+
+def words_file(topic: str, language: str) -> str:
+    """The file of a topic's words in one language, below the content folder."""
+    return f"topics/{topic.replace('.', '/')}.{language}.md"
+
+
 def placeholders(*texts: str) -> set[str]:
     """The ids that the texts name in curly brackets, such as `minimum_wage.hourly_21`."""
     return {name for text in texts for name, _ in PLACEHOLDER.findall(text)}

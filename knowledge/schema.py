@@ -177,7 +177,10 @@ class Parameter(Strict):
 
 
 class Organisation(Strict):
-    """An office or helpline: what is true of it. How it is described: `OrganisationWords`."""
+    """An office or helpline: what is true of it. How it is described: `OrganisationWords`.
+
+    One that may not be shown is kept for editors until somebody has verified how it is reached.
+    """
 
     name: Text
     phone: str | None
@@ -192,6 +195,7 @@ class Organisation(Strict):
     anonymous: Literal["yes", "no", "unknown"]
     area: Text
     verified: bool
+    may_be_shown: bool = True
     source: str | None
     note: str | None = None
 
@@ -199,7 +203,7 @@ class Organisation(Strict):
 class OrganisationWords(Strict):
     """An organisation in one language: `organisations.<lang>.yml`."""
 
-    name: str | None = None
+    name: Text
     what_for: Text
     hours: str | None = None
     note: str | None = None
