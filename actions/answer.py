@@ -7,7 +7,7 @@ from typing import Any
 from actions.contacts import contact_card
 from actions.context import Context, ReplyAction
 from actions.emergency import help_for, number_of
-from actions.measures import POLICY_TOPIC, sections
+from actions.measures import sections
 from actions.reply import Button, ListKind, Reply, Section, SourceNote
 from actions.standing import for_you, with_standing
 from knowledge import answers
@@ -53,7 +53,8 @@ def first_answer(context: Context, topic: str, *, group: str | None) -> tuple[Re
     """What a topic is answered with first, with what it shows or asks besides its words; and the slots to set."""
     answer = answer_of(context, topic, group=group)
     reply = render(context, answer)
-    if answer.topic == POLICY_TOPIC:
+    facts = context.content.topics[topic]
+    if facts.shows == "measures":
         about = answers.find_measures(context.content, context.text, context.language)
         reply = reply.model_copy(
             update={
@@ -61,7 +62,7 @@ def first_answer(context: Context, topic: str, *, group: str | None) -> tuple[Re
                 "buttons": (context.button("measures"), *reply.buttons),
             }
         )
-    asked = "desks" if topic == "registration.rni_desks" else None
+    asked = "desks" if facts.asks == "place" else None
     if asked:
         reply = reply.model_copy(update={"asks_location": True, "note": context.phrases["desks.ask"]})
     reply, standing = with_standing(context, reply, answer)
@@ -80,7 +81,7 @@ def render(context: Context, answer: Answer) -> Reply:
     if answer.details or answer.exceptions:
         buttons.append(context.button("more"))
     buttons.append(context.button("who_helps"))
-    if answer.measures and answer.topic != POLICY_TOPIC:
+    if answer.measures and context.content.topics[answer.topic].shows != "measures":
         buttons.append(context.button("measures"))
     buttons += [Button(label=choice.label, payload=f"/{choice.topic}") for choice in answer.related[:RELATED_SHOWN]]
     buttons.append(context.button("human"))

@@ -14,8 +14,6 @@ from knowledge import answers
 CHOICES = 3
 OUT_OF_SCOPE = "out_of_scope"
 LOST_BEFORE_HELP = 2
-# Who answers a question that the bot could not: general help in several languages.
-GENERAL_HELP = ("juridisch_loket", "fairwork", "workinnl")
 
 
 class ActionClarify(ReplyAction):
@@ -62,7 +60,8 @@ def _way_out(context: Context) -> Reply:
         contacts=tuple(
             contact_card(context.content, contact, context.language)
             for contact in (
-                answers.contact(context.content, name, context.language, now=context.now) for name in GENERAL_HELP
+                answers.contact(context.content, name, context.language, now=context.now)
+                for name in context.content.whom("not_understood")
             )
         ),
         buttons=(*_choices(context, found), context.button("menu"), context.button("human")),

@@ -45,7 +45,7 @@ class ActionDesks(ReplyAction):
             ),
             buttons=(context.button("menu"),),
         )
-        return reply, {"asked": None, "lost": 0, "topic": "registration.rni_desks"}
+        return reply, {"asked": None, "lost": 0, "topic": next(iter(context.content.desks_topics), None)}
 
 
 def _shared_position(context: Context) -> Place | None:

@@ -15,9 +15,6 @@ from knowledge import answers
 from knowledge.files import Content
 from knowledge.formats import listing
 
-EMERGENCY_NUMBER = "emergency_112"
-SUICIDE = "urgent.suicide"
-SUICIDE_NUMBER = "113"
 CONTACTS_SHOWN = 3
 
 
@@ -65,9 +62,9 @@ def phrases_of(content: Content, language: str) -> dict[str, str]:
 
 
 def number_of(content: Content, kind: str | None) -> str:
-    """The number to name in one line for a kind that is possible: 113 for suicide, 112 otherwise."""
-    organisation = SUICIDE_NUMBER if kind == SUICIDE else EMERGENCY_NUMBER
-    return str(content.organisations[organisation].phone)
+    """The number to name in one line for a kind that is possible: the one that its topic names, else the one for danger."""
+    own = content.topics[kind].number if kind is not None else None
+    return str(content.organisations[own or content.whom("danger")[0]].phone)
 
 
 def _words(content: Content, kind: str, language: str, now: datetime) -> tuple[str, str, tuple[str, ...]]:

@@ -10,8 +10,6 @@ from actions.reply import Button, ListKind, Reply, Section
 from knowledge import answers
 from knowledge.answers import MeasureNote
 
-POLICY_TOPIC = "info.policy"
-
 
 class ActionMeasures(ReplyAction):
     """The measure whose button was pressed, those of the last topic, or all of them to choose from."""
@@ -37,7 +35,7 @@ class ActionMeasures(ReplyAction):
         named = context.entity("measure")
         if named in context.content.measures:
             return (answers.measure(context.content, str(named), context.language),)
-        if context.topic is None or context.topic == POLICY_TOPIC:
+        if context.topic is None or context.content.topics[context.topic].shows == "measures":
             return ()
         return answers.answer(context.content, context.topic, context.language, now=context.now).measures
 

@@ -12,8 +12,6 @@ from actions.emergency import number_of
 from actions.reply import Button, Effect, Reply
 from knowledge import answers
 
-# Who answers the telephone for people who do not want a robot: the law, work, somebody to talk to, danger.
-PEOPLE = ("juridisch_loket", "labour_inspectorate", "fairwork", "luisterlijn", "emergency_112")
 URGENT_AREA = "urgent"
 
 
@@ -106,7 +104,8 @@ class ActionHuman(ReplyAction):
 
     def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
         """Numbers of people, those that are open now first."""
-        contacts = [answers.contact(context.content, name, context.language, now=context.now) for name in PEOPLE]
+        people = context.content.whom("person")
+        contacts = [answers.contact(context.content, name, context.language, now=context.now) for name in people]
         contacts.sort(key=lambda contact: contact.is_open is False)
         reply = Reply(
             language=context.language,

@@ -20,7 +20,6 @@ from nlu.urgency import PREFIX, Level, PhraseRules, Urgency
 
 DEFAULT_LANGUAGE = "en"
 log = structlog.get_logger()
-HELPERS = ("emergency_112", "fairwork")  # whom to call when we can't answer
 
 
 class FrozenPath:
@@ -71,7 +70,7 @@ class FrozenPath:
         reply = self._say("error.failed" if is_kept else "error.not_kept", text, language, hint)
         cards = tuple(
             contact_card(self.content, answers.contact(self.content, name, reply.language, now=now), reply.language)
-            for name in HELPERS
+            for name in self.content.whom("failed")
         )
         return reply.model_copy(update={"contacts": cards})
 

@@ -24,6 +24,7 @@ KEYED = (
     "topics",
     "parameters",
     "organisations",
+    "helplines",
     "measures",
     "sources",
     "postcode_regions",

@@ -15,9 +15,9 @@ from typing import Any, Literal
 from opening_hours import OpeningHours
 
 from knowledge.answers import ORGANISATION_FIELDS, fill, organisation_field
-from knowledge.files import GROUPS, Content, Fault, load, placeholders, plural_forms, topic_file, words_file
+from knowledge.files import GROUPS, OCCASIONS, Content, Fault, load, placeholders, plural_forms, topic_file, words_file
 from knowledge.formats import plural_categories
-from knowledge.schema import ParameterKind, Words
+from knowledge.schema import ParameterKind, Topic, Words
 from knowledge.wording import wording_faults
 
 SHORT_CHARACTERS = 500  # of the filled-in short answer: one phone screen
@@ -129,9 +129,7 @@ def _structure(content: Content) -> Iterator[Fault]:
                 yield _fault(file, "sources", f"unknown source {source!r}: add it to sources.yml")
         for source in set(topic.sources) - known_sources:
             yield _fault(file, "sources", f"{source!r} backs none of the topic's facts: name one that does")
-        for organisation in topic.who_helps:
-            if problem := _card_problem(content, organisation):
-                yield _fault(file, "who_helps", problem)
+        yield from _who_helps(content, topic, file)
         for related in topic.related:
             if related not in content.topics or related == name:
                 yield _fault(file, "related", f"{related!r} is no other topic")
@@ -146,6 +144,14 @@ def _structure(content: Content) -> Iterator[Fault]:
             yield from _words(content, name, language)
 
 
+def _who_helps(content: Content, topic: Topic, file: str) -> Iterator[Fault]:
+    for organisation in topic.who_helps:
+        if problem := _card_problem(content, organisation):
+            yield _fault(file, "who_helps", problem)
+    if topic.number is not None and (problem := _number_problem(content, topic.number)):
+        yield _fault(file, "number", problem)
+
+
 def _references(content: Content) -> Iterator[Fault]:
     for name, parameter in content.parameters.items():
         for value in parameter.values:
@@ -157,6 +163,7 @@ def _references(content: Content) -> Iterator[Fault]:
                 OpeningHours(organisation.opening_hours)
             except SyntaxError as error:
                 yield _fault("organisations.yml", name, f"opening_hours cannot be read: {error}")
+    yield from _helplines(content)
     for name, measure in content.measures.items():
         for topic_id in measure.topics:
             if topic_id not in content.topics:
@@ -166,6 +173,17 @@ def _references(content: Content) -> Iterator[Fault]:
                 yield _fault("measures.yml", name, f"unknown source {step.source!r}: add it to sources.yml")
 
 
+def _helplines(content: Content) -> Iterator[Fault]:
+    for occasion in set(OCCASIONS) ^ content.helplines.keys():
+        problem = "is missing" if occasion in OCCASIONS else f"is no occasion: {', '.join(OCCASIONS)}"
+        yield _fault("helplines.yml", occasion, problem)
+    for occasion, helpline in content.helplines.items():
+        for name in helpline.organisations:
+            problem_of = _number_problem if occasion == "danger" else _card_problem
+            if found := problem_of(content, name):
+                yield _fault("helplines.yml", occasion, found)
+
+
 def _card_problem(content: Content, name: str) -> str | None:
     organisation = content.organisations.get(name)
     if organisation is None:
@@ -173,6 +191,11 @@ def _card_problem(content: Content, name: str) -> str | None:
     if not organisation.may_be_shown:
         return f"{name!r} may not be shown: its way in was not verified (organisations.yml)"
     return None
+
+
+def _number_problem(content: Content, name: str) -> str | None:
+    problem = _card_problem(content, name)
+    return problem or (None if content.organisations[name].phone else f"{name!r} has no telephone")
 
 
 def _placeholder_problem(content: Content, name: str) -> str | None:

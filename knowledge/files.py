@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from knowledge.schema import (
     Desk,
+    Helpline,
     Measure,
     MeasureWords,
     Organisation,
@@ -35,6 +36,8 @@ PLACEHOLDER = re.compile(r"\{([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?::([^{}]*))?\}")
 # Whom a line is for, where rights differ: "[eu] You need no permit."
 GROUPS = ("eu", "ukraine", "other")
 GROUP = re.compile(rf"^\[({'|'.join(GROUPS)})\]\s*")
+# When people are sent to somebody and no topic says to whom: helplines.yml.
+OCCASIONS = ("danger", "person", "not_understood", "failed")
 SECTIONS = ("steps", "details", "exceptions")
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -140,6 +143,7 @@ class Content:
     parameters: Mapping[str, Parameter]
     organisations: Mapping[str, Organisation]
     organisation_words: Mapping[tuple[str, str], OrganisationWords]
+    helplines: Mapping[str, Helpline]
     measures: Mapping[str, Measure]
     measure_words: Mapping[tuple[str, str], MeasureWords]
     sources: Mapping[str, Source]
@@ -148,6 +152,15 @@ class Content:
     phrases: Mapping[str, Phrases]
     urgency: Mapping[str, UrgencyPatterns]
     emergency: Mapping[str, EmergencyLanguage]
+
+    def whom(self, occasion: str) -> tuple[str, ...]:
+        """The organisations of one of `OCCASIONS`, the first first."""
+        return self.helplines[occasion].organisations
+
+    @property
+    def desks_topics(self) -> tuple[str, ...]:
+        """The topics that ask where the person is, to name the nearest desks."""
+        return tuple(name for name, topic in self.topics.items() if topic.asks == "place")
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -201,6 +214,7 @@ def load(folder: Path = CONTENT_FOLDER) -> tuple[Content, list[Fault]]:
         parameters=dict(reader.parameters()),
         organisations=reader.mapping("organisations.yml", Organisation),
         organisation_words=dict(reader.by_language("organisations", OrganisationsFile)),
+        helplines=reader.mapping("helplines.yml", Helpline),
         measures=reader.mapping("measures.yml", Measure, under="measures"),
         measure_words=dict(reader.by_language("measures", MeasuresFile)),
         sources=reader.mapping("sources.yml", Source),

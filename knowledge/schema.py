@@ -67,7 +67,11 @@ class Fact(Strict):
 
 
 class Topic(Strict):
-    """What is true about one topic or urgent kind: `topics/<area>/<name>.yml`."""
+    """What is true about one topic or urgent kind: `topics/<area>/<name>.yml`.
+
+    `shows` and `asks` are what the answer does besides its words: show what the government promised, ask where the person is for
+    the nearest desks. `number` is the organisation that an urgent kind names in one line, where it is not the one for danger.
+    """
 
     topic: Text
     parameters: tuple[str, ...]
@@ -76,6 +80,9 @@ class Topic(Strict):
     sources: tuple[str, ...] = Field(min_length=1)
     check_after_days: int = Field(gt=0)
     valid_to: date | None = None
+    shows: Literal["measures"] | None = None
+    asks: Literal["place"] | None = None
+    number: str | None = None
     facts: tuple[Fact, ...] = Field(min_length=1)
 
     @property
@@ -207,6 +214,12 @@ class OrganisationWords(Strict):
     what_for: Text
     hours: str | None = None
     note: str | None = None
+
+
+class Helpline(Strict):
+    """Whom people are sent to on one occasion where no topic says so: `helplines.yml`."""
+
+    organisations: tuple[str, ...] = Field(min_length=1)
 
 
 class MeasureStep(Strict):

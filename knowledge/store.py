@@ -17,6 +17,7 @@ from knowledge.files import Content, EmergencyLanguage, Phrases, PostcodeRegion,
 from knowledge.models import CONTENT_TABLES, ContentDocument, CurrentContent
 from knowledge.schema import (
     Desk,
+    Helpline,
     Measure,
     MeasureWords,
     Organisation,
@@ -33,6 +34,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "parameters": Parameter,
     "organisations": Organisation,
     "organisation_words": OrganisationWords,
+    "helplines": Helpline,
     "measures": Measure,
     "measure_words": MeasureWords,
     "sources": Source,

@@ -73,7 +73,7 @@ class Wording(Strict):
             and re.search(patterns.call, text, re.IGNORECASE) is not None
             and re.search(patterns.found_elsewhere, text, re.IGNORECASE) is None
             and not any(map(_REACHES.match, placeholders(text)))
-            and not any(name in text for name in ("112", "113"))
+            and not any(name in text for name in self.names_with_figures if name.isdigit())
         )
 
     def missing_buttons(self, text: str, language: str, labels: Iterable[str]) -> Iterator[str]:

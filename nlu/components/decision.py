@@ -14,8 +14,6 @@ from nlu.decision import Decision, decide
 from nlu.topics import Guess
 from nlu.urgency import Level, Urgency
 
-# What the rules of the conversation are told where the decision is not simply the likeliest topic.
-DESKS_TOPIC = "registration.rni_desks"
 LONGEST_PLACE_WORDS = 5  # "2511 BT Den Haag", "I live near Venlo": what answers "where are you?"
 SURE_OF_ANOTHER = 0.8  # "and how do I get a DigiD?" is about DigiD
 INTENT_OF = {Decision.CLARIFY: "clarify", Decision.FALLBACK: "nlu_fallback"}
@@ -27,7 +25,9 @@ class AnswerDecision(UntrainedComponent):
 
     def __init__(self) -> None:
         self._commands = commands.load()
-        self._emergency_only = frozenset(load_content()[0].emergency)
+        content = load_content()[0]
+        self._emergency_only = frozenset(content.emergency)
+        self._desks_topics = content.desks_topics
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Decide each message."""
@@ -55,7 +55,7 @@ class AnswerDecision(UntrainedComponent):
             message.set("asked_for", {"kind": self._commands.asks_for(text, _language(message))}, add_to_output=True)
         elif self._is_not_served(message):
             decision, intent = Decision.FALLBACK, {"name": "language_not_yet", "confidence": 1.0}
-        elif _asks_for_desk(message, text, decision, ranking[0].label):
+        elif _asks_for_desk(message, text, decision, is_about_desks=ranking[0].label in self._desks_topics):
             decision, intent = Decision.ANSWER, {"name": "desks", "confidence": 1.0}
         else:
             likeliest = {"name": ranking[0].label, "confidence": ranking[0].confidence}
@@ -91,14 +91,14 @@ def _language(message: Message) -> str:
     return str((message.get("language") or {}).get("code"))
 
 
-def _asks_for_desk(message: Message, text: str, decision: Decision, likeliest: str) -> bool:
+def _asks_for_desk(message: Message, text: str, decision: Decision, *, is_about_desks: bool) -> bool:
     names_place = any(entity["entity"] == "place" for entity in message.get(ENTITIES) or []) or bool(
         POSTCODE.search(text)
     )
     was_asked = (message.get(METADATA) or {}).get("asked") == "desks"
     if was_asked and len(text.split()) <= LONGEST_PLACE_WORDS:
         return names_place or decision is not Decision.ANSWER
-    return names_place and decision is Decision.ANSWER and likeliest == DESKS_TOPIC
+    return names_place and decision is Decision.ANSWER and is_about_desks
 
 
 def _intent(decision: Decision, likeliest: str) -> str:

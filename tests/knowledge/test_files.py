@@ -114,6 +114,23 @@ def test_an_unknown_organisation_related_topic_or_source_is_an_error(folder: Pat
     assert "care.magic" in found
 
 
+@pytest.mark.parametrize(
+    ("file", "was", "becomes", "remedy"),
+    [
+        ("helplines.yml", "[emergency_112]", "[woonbond]", "no telephone"),
+        ("helplines.yml", "fairwork, luisterlijn", "nobody_known", "unknown organisation"),
+        ("helplines.yml", "person:", "persons:", "no occasion"),
+        ("topics/urgent/suicide.yml", "number: '113'", "number: nobody_known", "unknown organisation"),
+        ("topics/registration/rni_desks.yml", "asks: place", "asks: everything", "place"),
+    ],
+)
+def test_whom_to_call_is_checked_as_content(folder: Path, file: str, was: str, becomes: str, remedy: str) -> None:
+    path = folder / file
+    assert was in path.read_text("utf-8")
+    path.write_text(path.read_text("utf-8").replace(was, becomes, 1), "utf-8")
+    assert any(line.startswith(file) and remedy in line for line in faults_of(folder).splitlines())
+
+
 def test_an_amount_written_out_in_the_words_is_an_error(folder: Path) -> None:
     path = folder / "topics" / "care" / "gp.en.md"
     path.write_text(path.read_text("utf-8") + "\n- It costs € 12.\n", "utf-8")
