@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actions.contacts import contact_card
+from actions.contacts import first_card
 from actions.context import Context, ReplyAction
 from actions.emergency import help_for, number_of
 from actions.measures import sections
@@ -95,7 +95,7 @@ def render(context: Context, answer: Answer) -> Reply:
             Section(heading=phrases["label.steps"], kind=ListKind.STEPS, items=answer.steps[:STEPS_SHOWN]),
             *for_you(context, answer),
         ),
-        contacts=tuple(contact_card(context.content, one, context.language) for one in _who_answers_now(answer)),
+        contacts=tuple(first_card(context.content, one, context.language) for one in _who_answers_now(answer)),
         sources_heading=phrases["label.sources"],
         sources=sources(context, answer),
         note=phrases[f"review.{answer.review}"],
