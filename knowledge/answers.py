@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from opening_hours import OpeningHours
 
 from knowledge import formats, search
-from knowledge.files import GROUP, PLACEHOLDER, SECTIONS, Content, split_forms
+from knowledge.files import GROUP, PLACEHOLDER, SAYING, SECTIONS, STAFF_LANGUAGE, Content, split_forms
 from knowledge.schema import Organisation, ParameterKind, Review, Words
 
 _TITLE_WEIGHT = 3  # a word in the title of a measure tells more than one in its text
@@ -324,7 +324,13 @@ class _Filler:
 
     def text(self, text: str) -> str:
         text = GROUP.sub(lambda match: f"{self._phrases[f'group.{match[1]}']}: ", text)
+        text = SAYING.sub(lambda match: self._saying(match[1]), text)
         return PLACEHOLDER.sub(lambda match: self._value(match[1], match[2]), text)
+
+    def _saying(self, name: str) -> str:
+        saying = self._content.sayings[name].root
+        said = self._phrases["say"].format(text=saying[STAFF_LANGUAGE])
+        return said if self._language == STAFF_LANGUAGE else f"{said} ({saying[self._language]})"
 
     def _value(self, name: str, forms: str | None) -> str:
         if name.startswith("org."):

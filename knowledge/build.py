@@ -25,6 +25,7 @@ KEYED = (
     "parameters",
     "organisations",
     "helplines",
+    "sayings",
     "measures",
     "sources",
     "postcode_regions",

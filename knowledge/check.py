@@ -15,7 +15,19 @@ from typing import Any, Literal
 from opening_hours import OpeningHours
 
 from knowledge.answers import ORGANISATION_FIELDS, fill, organisation_field
-from knowledge.files import GROUPS, OCCASIONS, Content, Fault, load, placeholders, plural_forms, topic_file, words_file
+from knowledge.files import (
+    GROUPS,
+    OCCASIONS,
+    STAFF_LANGUAGE,
+    Content,
+    Fault,
+    load,
+    placeholders,
+    plural_forms,
+    sayings,
+    topic_file,
+    words_file,
+)
 from knowledge.formats import plural_categories
 from knowledge.schema import ParameterKind, Topic, Words
 from knowledge.wording import wording_faults
@@ -164,6 +176,7 @@ def _references(content: Content) -> Iterator[Fault]:
             except SyntaxError as error:
                 yield _fault("organisations.yml", name, f"opening_hours cannot be read: {error}")
     yield from _helplines(content)
+    yield from _sayings(content)
     for name, measure in content.measures.items():
         for topic_id in measure.topics:
             if topic_id not in content.topics:
@@ -171,6 +184,18 @@ def _references(content: Content) -> Iterator[Fault]:
         for step in measure.timeline:
             if step.source is not None and step.source not in content.sources:
                 yield _fault("measures.yml", name, f"unknown source {step.source!r}: add it to sources.yml")
+
+
+def _sayings(content: Content) -> Iterator[Fault]:
+    used: dict[str, set[str]] = {
+        language: sayings(*(t for (_, spoken), w in content.words.items() if spoken == language for t in w.texts()))
+        for language in content.languages
+    }
+    for name, saying in content.sayings.items():
+        for language in sorted({STAFF_LANGUAGE, *content.languages} - saying.root.keys()):
+            yield _fault("sayings.yml", name, f"has no sentence in {language!r}")
+        if missing := [language for language, names in used.items() if name not in names]:
+            yield _fault("sayings.yml", name, f"is said in no answer of {', '.join(missing)}", "warning")
 
 
 def _helplines(content: Content) -> Iterator[Fault]:
@@ -222,6 +247,8 @@ def _words(content: Content, topic: str, language: str) -> Iterator[Fault]:
         yield _fault(file, name, "is missing from the words, the other languages say it")
     for name in sorted(used - declared):
         yield _fault(file, name, f"is not among the parameters of {topic_file(topic)}")
+    for name in sorted(sayings(*words.texts()) - content.sayings.keys()):
+        yield _fault(file, name, f"unknown sentence {{say:{name}}}: add it to sayings.yml")
     for text in words.texts():
         yield from _plurals(content, file, text, language)
         if (tag := UNKNOWN_TAG.match(text)) is not None:
@@ -274,7 +301,7 @@ def _whole(content: Content, words: Words, file: str, language: str, today: date
             file, "words", "ends a date or an abbreviation with two full stops: put the words in another order"
         )
     whole = "\n".join(texts)
-    if (count := len(whole.split())) > WHOLE_WORDS:
+    if (count := len(" ".join(texts[1:]).split())) > WHOLE_WORDS:  # without the button
         yield _fault(file, "length", f"has {count} words filled in, at most {WHOLE_WORDS}", "warning")
     if (characters := len(whole)) > MESSAGE_CHARACTERS:
         yield _fault(
@@ -363,6 +390,9 @@ def _emergency_text(content: Content, file: str, kind: str, language: str, today
                 file, f"kinds.{kind}", problem or f"{name!r}: only org.<organisation>.<field> is filled in here"
             )
             return
+    if sayings(*text.texts()):
+        yield _fault(file, f"kinds.{kind}", "{say:…} is not filled in here: write the sentence out")
+        return
     written = " ".join(fill(content, part, language, on=today) for part in text.texts())
     if (count := len(written.split())) > URGENT_WORDS:
         yield _fault(file, f"kinds.{kind}", f"has {count} words, at most {URGENT_WORDS}")

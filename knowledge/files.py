@@ -23,6 +23,7 @@ from knowledge.schema import (
     OrganisationWords,
     Parameter,
     Review,
+    Saying,
     Source,
     Strict,
     Text,
@@ -33,6 +34,9 @@ from knowledge.schema import (
 CONTENT_FOLDER = Path(__file__).parent
 # `{claims.years_back}`, or with the forms of the noun that agrees with the number: `{claims.years_back: rok | lata | lat}`.
 PLACEHOLDER = re.compile(r"\{([a-z0-9_]+(?:\.[a-z0-9_]+)+)(?::([^{}]*))?\}")
+# A sentence of the phrase book, said in the language of the staff: `{say:i_want_the_refusal_on_paper}`.
+SAYING = re.compile(r"\{say:([a-z0-9_]+)\}")
+STAFF_LANGUAGE = "nl"
 # Whom a line is for, where rights differ: "[eu] You need no permit."
 GROUPS = ("eu", "ukraine", "other")
 GROUP = re.compile(rf"^\[({'|'.join(GROUPS)})\]\s*")
@@ -144,6 +148,7 @@ class Content:
     organisations: Mapping[str, Organisation]
     organisation_words: Mapping[tuple[str, str], OrganisationWords]
     helplines: Mapping[str, Helpline]
+    sayings: Mapping[str, Saying]
     measures: Mapping[str, Measure]
     measure_words: Mapping[tuple[str, str], MeasureWords]
     sources: Mapping[str, Source]
@@ -188,6 +193,11 @@ def placeholders(*texts: str) -> set[str]:
     return {name for text in texts for name, _ in PLACEHOLDER.findall(text)}
 
 
+def sayings(*texts: str) -> set[str]:
+    """The sentences of the phrase book that the texts name."""
+    return {name for text in texts for name in SAYING.findall(text)}
+
+
 def plural_forms(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The ids with forms of a noun behind them, and these forms in the order of `knowledge.formats.plural_categories`."""
     for name, forms in PLACEHOLDER.findall(text):
@@ -215,6 +225,7 @@ def load(folder: Path = CONTENT_FOLDER) -> tuple[Content, list[Fault]]:
         organisations=reader.mapping("organisations.yml", Organisation),
         organisation_words=dict(reader.by_language("organisations", OrganisationsFile)),
         helplines=reader.mapping("helplines.yml", Helpline),
+        sayings=reader.mapping("sayings.yml", Saying),
         measures=reader.mapping("measures.yml", Measure, under="measures"),
         measure_words=dict(reader.by_language("measures", MeasuresFile)),
         sources=reader.mapping("sources.yml", Source),

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator, model_validator
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -220,6 +220,12 @@ class Helpline(Strict):
     """Whom people are sent to on one occasion where no topic says so: `helplines.yml`."""
 
     organisations: tuple[str, ...] = Field(min_length=1)
+
+
+class Saying(RootModel[dict[str, Text]]):
+    """A sentence to say to Dutch staff: in Dutch, and what it means in every other language (`sayings.yml`)."""
+
+    model_config = ConfigDict(frozen=True)
 
 
 class MeasureStep(Strict):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from knowledge.files import PLACEHOLDER, Content, Fault, placeholders, plural_forms, words_file
+from knowledge.files import PLACEHOLDER, SAYING, Content, Fault, placeholders, plural_forms, words_file
 from knowledge.schema import Parameter, ParameterKind, Strict, Words
 
 WORDING_FILE = Path(__file__).parent / "wording.yml"
@@ -45,7 +45,7 @@ class Wording(Strict):
 
     def figures(self, text: str) -> Iterator[str]:
         """Figures that stand in the words instead of a placeholder: amounts, ages and dates grow old there."""
-        for word in _WORD_WITH_FIGURE.findall(PLACEHOLDER.sub(" ", text)):
+        for word in _WORD_WITH_FIGURE.findall(SAYING.sub(" ", PLACEHOLDER.sub(" ", text))):
             if word not in self.names_with_figures:
                 yield word
 

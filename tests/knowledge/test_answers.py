@@ -103,3 +103,12 @@ def test_all_fourteen_measures_have_words_and_a_timeline(content: Content) -> No
             note = answers.measure(content, key, language)
             assert note.promised
             assert note.now
+
+
+def test_a_sentence_for_dutch_staff_is_said_in_dutch_with_its_meaning(content: Content) -> None:
+    name, saying = next(iter(content.sayings.items()))
+    for language in content.languages:
+        said = answers.fill(content, f"Say: {{say:{name}}}", language, on=NOW.date())
+        assert saying.root["nl"] in said
+        assert (f"({saying.root[language]})" in said) == (language != "nl")
+        assert "{" not in said

@@ -131,6 +131,17 @@ def test_whom_to_call_is_checked_as_content(folder: Path, file: str, was: str, b
     assert any(line.startswith(file) and remedy in line for line in faults_of(folder).splitlines())
 
 
+@pytest.mark.parametrize("name", ["nobody_says_this", "i_dont_understand"])
+def test_a_sentence_to_say_that_is_not_whole_is_an_error(folder: Path, name: str) -> None:
+    book = folder / "sayings.yml"
+    known = book.read_text("utf-8")
+    assert "i_dont_understand:" in known
+    book.write_text(re.sub(r"(i_dont_understand:\n(?:  (?!pl).*\n)*)  pl:.*\n", r"\1", known), "utf-8")
+    path = folder / "topics" / "care" / "gp.en.md"
+    path.write_text(path.read_text("utf-8") + f"\n- {{say:{name}}}\n", "utf-8")
+    assert any(name in line for line in faults_of(folder).splitlines())
+
+
 def test_an_amount_written_out_in_the_words_is_an_error(folder: Path) -> None:
     path = folder / "topics" / "care" / "gp.en.md"
     path.write_text(path.read_text("utf-8") + "\n- It costs € 12.\n", "utf-8")
