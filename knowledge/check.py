@@ -164,7 +164,17 @@ def _who_helps(content: Content, topic: Topic, file: str) -> Iterator[Fault]:
         yield _fault(file, "number", problem)
 
 
+def _sources(content: Content) -> Iterator[Fault]:
+    seen: dict[tuple[str, str], str] = {}
+    for name, source in content.sources.items():
+        address = (source.url or "").rstrip("/")
+        first = seen.setdefault((source.title, address), name)
+        if first != name:
+            yield _fault("sources.yml", name, f"is {first!r} again, by title and address: keep one of the two")
+
+
 def _references(content: Content) -> Iterator[Fault]:
+    yield from _sources(content)
     for name, parameter in content.parameters.items():
         for value in parameter.values:
             if value.source is not None and value.source not in content.sources:

@@ -142,6 +142,14 @@ def test_a_sentence_to_say_that_is_not_whole_is_an_error(folder: Path, name: str
     assert any(name in line for line in faults_of(folder).splitlines())
 
 
+def test_a_source_that_stands_there_twice_is_an_error(folder: Path) -> None:
+    path = folder / "sources.yml"
+    first = path.read_text("utf-8").split("business.payslip:\n")[1].split("\nbusiness")[0]
+    again = first.replace("/payslip", "/payslip/", 1)
+    path.write_text(f"{path.read_text('utf-8')}\nbusiness.again:\n{again}\n", "utf-8")
+    assert "'business.payslip' again" in faults_of(folder)
+
+
 def test_an_amount_written_out_in_the_words_is_an_error(folder: Path) -> None:
     path = folder / "topics" / "care" / "gp.en.md"
     path.write_text(path.read_text("utf-8") + "\n- It costs € 12.\n", "utf-8")
