@@ -55,7 +55,7 @@ def first_answer(context: Context, topic: str, *, group: str | None) -> tuple[Re
     reply = render(context, answer)
     facts = context.content.topics[topic]
     if facts.shows == "measures":
-        about = answers.find_measures(context.content, context.text, context.language)
+        about = answers.find_measures(context.content, context.text, context.language, on=context.now.date())
         reply = reply.model_copy(
             update={
                 "sections": (*sections(context, about), *reply.sections),

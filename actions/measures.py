@@ -34,7 +34,7 @@ class ActionMeasures(ReplyAction):
     def _asked_for(context: Context) -> tuple[MeasureNote, ...]:
         named = context.entity("measure")
         if named in context.content.measures:
-            return (answers.measure(context.content, str(named), context.language),)
+            return (answers.measure(context.content, str(named), context.language, on=context.now.date()),)
         if context.topic is None or context.content.topics[context.topic].shows == "measures":
             return ()
         return answers.answer(context.content, context.topic, context.language, now=context.now).measures
@@ -50,5 +50,6 @@ def sections(context: Context, notes: Iterable[MeasureNote]) -> tuple[Section, .
 
 
 def _all(context: Context) -> tuple[Button, ...]:
-    notes = (answers.measure(context.content, key, context.language) for key in context.content.measures)
+    today = context.now.date()
+    notes = (answers.measure(context.content, key, context.language, on=today) for key in context.content.measures)
     return tuple(Button(label=note.title, payload=f'/measures{{"measure":"{note.id}"}}') for note in notes)

@@ -158,7 +158,9 @@ def answer(
         references=tuple(reference(content, source, language) for source in topic.sources),
         related=choices(content, topic.related, language),
         measures=tuple(
-            measure(content, key, language) for key, entry in content.measures.items() if topic_id in entry.topics
+            measure(content, key, language, on=day)
+            for key, entry in content.measures.items()
+            if topic_id in entry.topics
         ),
         warnings=tuple(warnings),
         review=words.review,
@@ -252,18 +254,19 @@ def choices(content: Content, topics: tuple[str, ...] | list[str], language: str
     )
 
 
-def measure(content: Content, measure_id: str, language: str) -> MeasureNote:
-    """A government measure in the words of `language`."""
+def measure(content: Content, measure_id: str, language: str, *, on: date) -> MeasureNote:
+    """A government measure in the words of `language`, filled in for a day."""
     words = content.measure_words[measure_id, language]
-    return MeasureNote(measure_id, words.title, words.promised, words.now)
+    title, promised, now = (fill(content, part, language, on=on) for part in words.texts())
+    return MeasureNote(measure_id, title, promised, now)
 
 
-def find_measures(content: Content, text: str, language: str, *, limit: int = 3) -> tuple[MeasureNote, ...]:
+def find_measures(content: Content, text: str, language: str, *, on: date, limit: int = 3) -> tuple[MeasureNote, ...]:
     """The measures that a question is about, best first: those whose words begin like the question's; maybe none."""
     wanted = search.stems(text)
     scored = []
     for key in content.measures:
-        note = measure(content, key, language)
+        note = measure(content, key, language, on=on)
         titled, promised = (re.findall(r"\w+", search.fold(part)) for part in (note.title, note.promised))
         score = sum(
             _TITLE_WEIGHT * any(word.startswith(stem) for word in titled)

@@ -186,6 +186,7 @@ def _references(content: Content) -> Iterator[Fault]:
             except SyntaxError as error:
                 yield _fault("organisations.yml", name, f"opening_hours cannot be read: {error}")
     yield from _helplines(content)
+    yield from _measures(content)
     yield from _sayings(content)
     for name, measure in content.measures.items():
         for topic_id in measure.topics:
@@ -324,6 +325,22 @@ def _whole(content: Content, words: Words, file: str, language: str, today: date
 
 def _first_screen(words: Words) -> tuple[str, ...]:
     return (words.title, words.short, *words.steps)
+
+
+def _measures(content: Content) -> Iterator[Fault]:
+    """What the words on a measure name has to be there, and be the same in every language."""
+    for name in content.measures:
+        named = {
+            language: placeholders(*words.texts())
+            for (measure, language), words in content.measure_words.items()
+            if measure == name
+        }
+        everything = set().union(*named.values())
+        for language, used in named.items():
+            for parameter in sorted(everything - used):
+                yield _fault(f"measures.{language}.yml", name, f"lacks {parameter}, the other languages say it")
+        for problem in filter(None, (_placeholder_problem(content, parameter) for parameter in sorted(everything))):
+            yield _fault("measures.yml", name, problem)
 
 
 def _staleness(content: Content, today: date) -> Iterator[Fault]:

@@ -261,6 +261,10 @@ class MeasureWords(Strict):
     promised: Text
     now: Text
 
+    def texts(self) -> tuple[str, ...]:
+        """Every text in reading order."""
+        return (self.title, self.promised, self.now)
+
 
 class Desk(Strict):
     """An RNI desk: `rni_desks.yml`. Positions are WGS 84 degrees."""

@@ -152,5 +152,8 @@ def test_a_date_in_a_measure_is_reported(folder: Path) -> None:
     words = yaml.safe_load(path.read_text("utf-8"))
     words["measures"]["good_landlord"]["now"] = "Sinds 1 juli 2019 is het wet."
     path.write_text(yaml.safe_dump(words, allow_unicode=True), "utf-8")
-    messages = found(check(folder, today=NOW.date()), "figure", "measures.nl.yml")
-    assert any("good_landlord" in message and "2019" in message for message in messages)
+    report = check(folder, today=NOW.date())
+    assert any("lacks good_landlord.start_date" in fault.message for fault in report.errors)
+    words["measures"]["good_landlord"]["now"] += " Zie {good_landlord.start_date}."
+    path.write_text(yaml.safe_dump(words, allow_unicode=True), "utf-8")
+    assert any("2019" in message for message in found(check(folder, today=NOW.date()), "figure", "measures.nl.yml"))
