@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
@@ -96,12 +97,20 @@ def counted_nouns(texts: Iterable[str]) -> frozenset[str]:
 
 
 def uncounted(text: str, parameters: Mapping[str, Parameter], nouns: frozenset[str]) -> Iterator[str]:
-    """Numbers with such a noun in one form only, which is wrong as soon as the number changes ("1 months", "22 lat")."""
+    """Numbers with such a noun in one form only, which is wrong as soon as the number changes ("1 months", "22 lat").
+
+    A fraction is left alone: its noun stands in a form of its own ("5,5 godziny").
+    """
     for match in PLACEHOLDER.finditer(text):
         parameter = parameters.get(match[1])
         noun = re.match(r"\s(\w+)", text[match.end() :])
-        if parameter and parameter.kind is ParameterKind.NUMBER and not match[2] and noun and noun[1] in nouns:
+        if parameter and _counts(parameter) and not match[2] and noun is not None and noun[1] in nouns:
             yield match[1]
+
+
+def _counts(parameter: Parameter) -> bool:
+    values = [value.value for value in parameter.values if isinstance(value.value, Decimal)]
+    return parameter.kind is ParameterKind.NUMBER and all(value == value.to_integral_value() for value in values)
 
 
 def spelled_two_ways(numbers: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -158,8 +167,9 @@ class _Language:
         if silent := sum(self.wording.calls_nobody(text, self.code) for text in texts):
             yield Fault(file, 1, "call", f"{silent} of its parts say to call and have no number", "warning")
         for name in {name for text in texts for name in uncounted(text, self.content.parameters, self.nouns)}:
-            message = f"{name} has a noun in one form behind it: write {{{name}: …}} with all of them"
-            yield Fault(file, 1, "plural", message, "warning")
+            yield Fault(
+                file, 1, "plural", f"{name} has a noun in one form behind it: write {{{name}: …}} with all of them"
+            )
         yield from self.buttons(texts, file)
 
     def measures(self) -> Iterator[Fault]:

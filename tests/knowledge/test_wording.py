@@ -157,3 +157,10 @@ def test_a_date_in_a_measure_is_reported(folder: Path) -> None:
     words["measures"]["good_landlord"]["now"] += " Zie {good_landlord.start_date}."
     path.write_text(yaml.safe_dump(words, allow_unicode=True), "utf-8")
     assert any("2019" in message for message in found(check(folder, today=NOW.date()), "figure", "measures.nl.yml"))
+
+
+def test_a_fraction_keeps_the_form_of_its_noun(content: Content) -> None:
+    half = content.parameters["hours.break_short_from"]
+    assert str(half.values[0].value) == "5.5"
+    nouns = counted_nouns(["{hours.break_long_from: godzina | godziny | godzin}"])
+    assert list(uncounted("ponad {hours.break_short_from} godziny", {"hours.break_short_from": half}, nouns)) == []
