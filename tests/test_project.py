@@ -76,8 +76,8 @@ def test_nothing_is_skipped_or_expected_to_fail() -> None:
             assert not marks.search(path.read_text("utf-8")), path.name
 
 
-# The order of danger among urgent kinds, which the model and the phrases share.
-NAMES_TOPICS = {ROOT / "nlu" / "urgency.py"}
+# The order of danger among urgent kinds, and how long each may wait for staff unless a lead says otherwise.
+NAMES_TOPICS = {ROOT / "nlu" / "urgency.py", ROOT / "bot" / "duty.py"}
 
 
 def test_the_code_knows_no_topic_and_no_organisation() -> None:
