@@ -18,12 +18,11 @@ from bot.assistant_port import OFFERED
 from bot.cases import Consent, State
 from bot.duty import ASKED, Plan
 from knowledge.files import Content
+from nlu.urgency import WITH_CARE
 
 DEFAULT_LANGUAGE = "en"
 QUESTION = "person"  # in the slot `asked`: whether staff may be asked for
 CONSENT = "consent"  # likewise: whether they may read the chat of somebody in danger
-# Where somebody near may be the danger, or may not be meant to know: how to write safely is said too.
-WITH_CARE = frozenset({"urgent.suicide", "urgent.abuse", "urgent.exploitation"})
 _BUTTON = re.compile(r'/consent\{"case":"(\d{1,12})","answer":"(yes|no)","in":"([a-z]{2,3})"\}')
 
 

@@ -31,6 +31,8 @@ IN_ORDER_OF_DANGER = (
 )
 # "A year ago" may take a passport or a broken leg back. It never makes a wish to die or a blow harmless.
 LOWERED_BY_NOT_NOW = frozenset({"urgent.medical", "urgent.exploitation", "urgent.homeless_tonight"})
+# Where somebody near may be the danger, or may not be meant to know: how to write safely is said too.
+WITH_CARE = frozenset({"urgent.suicide", "urgent.abuse", "urgent.exploitation"})
 
 
 class Level(StrEnum):
