@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,7 +16,7 @@ from sse_starlette.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from bot import audit, presence, sign_in
+from bot import audit, dead_letters, presence, sign_in
 from bot.console import access, views
 from bot.console.access import COOKIE, Helper, SignedIn
 from bot.console.pages import message, page
@@ -42,18 +43,23 @@ async def home(request: Request, person: SignedIn) -> Response:
 
 
 @router.get("/queue")
-async def queue(request: Request, person: Helper, show: str = "") -> Response:
-    """The cases that are open, or with `?show=closed` those that were closed, for leads."""
+async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter, Query()], show: str = "") -> Response:
+    """The cases that are open, or with `?show=closed` those that were closed, for leads; filtered as the address says."""
     service, now = request.app.state.service, utc_now()
     closed = show == "closed"
     if closed and person.role not in SEES_ALL_CASES:
         await access.refuse(request, person)
 
-    def look() -> list[views.Row]:
+    def look() -> tuple[list[views.Row], views.Choices, list[int], int]:
         with reading(service.sessions) as session:
-            return views.queue(session, closed=closed, now=now)
+            return (
+                views.queue(session, chosen, person.id, closed=closed, now=now),
+                views.choices(session, closed=closed),
+                views.waiting(session),
+                dead_letters.count(session),
+            )
 
-    rows = await run_in_threadpool(look)
+    rows, choices, waiting, dead = await run_in_threadpool(look)
     languages = service.content.current().content.phrases
     return page(
         request,
@@ -61,7 +67,10 @@ async def queue(request: Request, person: Helper, show: str = "") -> Response:
         person=person,
         rows=rows,
         closed=closed,
-        waiting=sum(row.state == "waiting" for row in rows),
+        waiting=waiting,
+        chosen=chosen,
+        choices=choices,
+        dead=dead,
         names={code: entry.name for code, entry in languages.items()},
         sees_all=person.role in SEES_ALL_CASES,
         late=LATE_MINUTES,
@@ -85,7 +94,7 @@ async def log(request: Request, person: SignedIn) -> Response:
 
 @router.get("/events")
 async def listen(request: Request, person: Helper, case: Annotated[int | None, Query(ge=1)] = None) -> Response:
-    """The event `changed` whenever queue or case did, and `signed_out` when the session is over."""
+    """The event `changed` whenever queue or case did, `waiting` with the ids of all cases that wait, and `signed_out`."""
     service: Service = request.app.state.service
     token = request.cookies.get(COOKIE, "")
     about = QUEUE
@@ -96,31 +105,35 @@ async def listen(request: Request, person: Helper, case: Annotated[int | None, Q
         about = visible
     look_again = LOOK_AGAIN_SECONDS if service.owns_database else LOOK_AGAIN_OFTEN_SECONDS
 
-    def look() -> str | None:
-        """A mark of what is shown; None where it may not be shown any more."""
+    def look() -> tuple[str, str] | None:
+        """A mark of what is shown, and who waits; None where it may not be shown any more."""
         now = utc_now()
         with reading(service.sessions) as session:
             there = sign_in.person_of(session, token, now=now)
             if there is None or there.role not in TAKES_CASES:
                 return None
+            waiting = json.dumps(views.waiting(session))
             if case is None:
-                return views.mark_of_queue(session, now=now)
+                return views.mark_of_queue(session, now=now), waiting
             row = views.find(session, case, now=now)
-            return views.mark_of_case(session, row, person.id) if row is not None else ""
+            return views.mark_of_case(session, row, person.id) if row is not None else "", waiting
 
     async def events() -> AsyncIterator[dict[str, Any]]:
-        shown: str | None = None
-        with (
-            request.app.state.announcer.listening(about) as something_new,
-            _present(request, person, case, about) as is_here,
-        ):
+        shown = waited = None
+        announcer = request.app.state.announcer
+        # A case is listened to through the queue, whose listeners hear of every conversation: they are told who waits, too.
+        with announcer.listening(QUEUE) as something_new, _present(request, person, case, about) as is_here:
             while True:
                 is_here()
                 something_new.clear()
-                mark = await run_in_threadpool(look)
-                if mark is None:
+                found = await run_in_threadpool(look)
+                if found is None:
                     yield {"event": "signed_out", "data": ""}
                     return
+                mark, waiting = found
+                if waiting != waited:
+                    waited = waiting
+                    yield {"event": "waiting", "data": waiting}
                 if mark != shown:
                     # Also at the beginning: something may have changed between the page and this.
                     shown = mark

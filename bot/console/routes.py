@@ -10,12 +10,22 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from bot.console import case, door, duty, queue
+from bot.console import case, door, duty, queue, undelivered
 from bot.console.access import SignedOutError
 from bot.console.pages import HERE, message
 
 PASSWORDS_AT_ONCE = 2  # that are looked at: each takes 64 MB and a core
-KNOWN = ("not_allowed", "other_site", "no_case", "no_topic", "too_long", "text_length", "no_outcome", "no_colleague")
+KNOWN = (
+    "not_allowed",
+    "other_site",
+    "no_case",
+    "no_topic",
+    "too_long",
+    "text_length",
+    "no_outcome",
+    "no_colleague",
+    "not_dead",
+)
 
 
 def install(app: FastAPI) -> None:
@@ -25,6 +35,7 @@ def install(app: FastAPI) -> None:
     app.include_router(queue.router)
     app.include_router(case.router)
     app.include_router(duty.router)
+    app.include_router(undelivered.router)
     app.mount("/console/static", StaticFiles(directory=HERE / "static"), name="console-static")
     app.add_exception_handler(SignedOutError, _to_the_door)
     app.add_exception_handler(HTTPException, _refused)

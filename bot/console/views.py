@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import BaseModel
 from sqlalchemy import case as sql_case
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -69,9 +70,46 @@ class Opened:
     consent: str | None
 
 
-def queue(session: Session, *, closed: bool, now: datetime) -> list[Row]:
-    """The open cases, waiting ones and the most urgent first; or the closed ones, the latest first."""
+class Filter(BaseModel):
+    """Which cases are wanted, as it stands in the address of the queue; an empty field wants all."""
+
+    kind: str = ""
+    language: str = ""
+    channel: str = ""
+    owner: Literal["", "me", "nobody"] = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose from."""
+
+    kinds: Sequence[str]
+    languages: Sequence[str]
+    channels: Sequence[str]
+
+
+def choices(session: Session, *, closed: bool) -> Choices:
+    """The kinds, languages and channels of the cases that are open, or closed; the most urgent kind first."""
+    shown = Case.state == State.CLOSED if closed else Case.state != State.CLOSED
+    rows = session.execute(select(Case.kind, Case.priority, Case.language, Case.channel).where(shown).distinct()).all()
+    kinds = dict.fromkeys(row.kind for row in sorted(rows, key=lambda row: (row.priority, row.kind)))
+    languages = sorted({row.language for row in rows if row.language is not None})
+    return Choices(list(kinds), languages, sorted({row.channel for row in rows}))
+
+
+def waiting(session: Session) -> list[int]:
+    """The ids of all cases that wait."""
+    return list(session.scalars(select(Case.id).where(Case.state == State.WAITING).order_by(Case.id)))
+
+
+def queue(session: Session, chosen: Filter, staff_id: str, *, closed: bool, now: datetime) -> list[Row]:
+    """The open cases that are wanted, waiting ones and the most urgent first; or the closed ones, the latest first."""
     statement = select(Case, Staff.name).outerjoin(Staff, Staff.id == Case.owner).limit(MOST_SHOWN)
+    for column, value in ((Case.kind, chosen.kind), (Case.language, chosen.language), (Case.channel, chosen.channel)):
+        if value:
+            statement = statement.where(column == value)
+    if chosen.owner:
+        statement = statement.where(Case.owner == staff_id if chosen.owner == "me" else Case.owner.is_(None))
     if closed:
         statement = statement.where(Case.state == State.CLOSED).order_by(Case.closed_at.desc())
     else:

@@ -28,6 +28,10 @@ class Announcer:
             if conversation_id != QUEUE:
                 self._loop.call_soon_threadsafe(self._wake, QUEUE)
 
+    def listeners(self, conversation_id: str) -> int:
+        """How many listen to a conversation, or to the queue."""
+        return len(self._listeners.get(conversation_id, ()))
+
     @contextmanager
     def listening(self, conversation_id: str) -> Iterator[asyncio.Event]:
         """An event that is set whenever the conversation has something new, for as long as the block runs."""

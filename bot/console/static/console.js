@@ -1,6 +1,6 @@
 // Keeps queue and case up to date: on an event the page is fetched again and its live parts take the place of the old ones.
 // Everything works without this script too, by reloading.
-const { events, notify } = document.body.dataset;
+const { events } = document.body.dataset;
 const LIVE = ["live", "head", "summary"];
 const connection = document.getElementById("connection");
 const live = document.getElementById("live");
@@ -16,7 +16,6 @@ async function renew() {
   if (response.status === 403 || response.redirected) { location.reload(); return; }
   if (!response.ok) return;
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-  const before = Number(document.getElementById("live")?.dataset.waiting ?? 0);
   // Who has the case decides what can be done: then all of it is drawn anew.
   const state = (page) => page.querySelector(".badge")?.textContent;
   if (state(fresh) !== state(document) && !isWriting()) { location.reload(); return; }
@@ -29,7 +28,6 @@ async function renew() {
     if (atEnd && old.classList.contains("lines")) toEnd();
   }
   document.title = fresh.title;
-  if (notify && Number(live.dataset.waiting) > before && window.Notification?.permission === "granted") new Notification(notify);
 }
 
 function isWriting() {
@@ -38,20 +36,74 @@ function isWriting() {
 
 function offline(isSo) { connection.textContent = isSo ? connection.dataset.text : ""; }
 
-if (events && live) {
+if (events) {
   const stream = new EventSource(events);
-  stream.addEventListener("changed", renew);
+  stream.addEventListener("changed", () => { if (live) renew(); });
+  stream.addEventListener("waiting", hearWaiting);
   stream.addEventListener("signed_out", () => { stream.close(); location.reload(); });
   stream.addEventListener("open", () => offline(false));
   stream.addEventListener("error", () => offline(true));
-  setInterval(renew, 60_000); // the waiting times
+  if (live) setInterval(renew, 60_000); // the waiting times
   toEnd();
 }
 
-const button = document.getElementById("notify");
-if (button && window.Notification?.permission === "default") {
-  button.hidden = false;
-  button.addEventListener("click", async () => { button.hidden = (await Notification.requestPermission()) !== "default"; });
+// Alerts: a sound and a notification of the browser for each case that begins to wait, where the switch is on.
+const alerts = document.getElementById("alerts");
+let sound = null, known = null;
+
+function areOn() { return localStorage.getItem("alerts") === "on"; }
+
+function play() {
+  // Two soft tones, made here: no file to load.
+  sound ??= new AudioContext();
+  sound.resume();
+  for (const [at, pitch] of [[0, 660], [0.18, 880]]) {
+    const [tone, volume] = [sound.createOscillator(), sound.createGain()];
+    tone.frequency.value = pitch;
+    volume.gain.setValueAtTime(0.0001, sound.currentTime + at);
+    volume.gain.exponentialRampToValueAtTime(0.2, sound.currentTime + at + 0.02);
+    volume.gain.exponentialRampToValueAtTime(0.0001, sound.currentTime + at + 0.4);
+    tone.connect(volume).connect(sound.destination);
+    tone.start(sound.currentTime + at);
+    tone.stop(sound.currentTime + at + 0.45);
+  }
+}
+
+function notify() {
+  play();
+  // Says nothing of whom or what: others may see the screen. Phones have no such constructor; they have the sound.
+  try { if (Notification.permission === "granted") new Notification(alerts.dataset.notified, { tag: "waiting" }); } catch { /* the sound was played */ }
+}
+
+function hearWaiting(event) {
+  const ids = JSON.parse(event.data);
+  const isNew = known !== null && ids.some((id) => !known.has(id));
+  known = new Set(ids);
+  const count = document.getElementById("waiting");
+  if (count) { count.textContent = ids.length; count.hidden = !ids.length; }
+  if (isNew && areOn()) notify();
+}
+
+if (alerts) {
+  alerts.hidden = false;
+  alerts.setAttribute("aria-checked", areOn());
+  alerts.addEventListener("click", async () => {
+    const on = !areOn();
+    localStorage.setItem("alerts", on ? "on" : "off");
+    alerts.setAttribute("aria-checked", on);
+    if (!on) return;
+    play();
+    if (window.Notification?.permission === "default") await Notification.requestPermission();
+  });
+  // Browsers let a page sound only after it was touched.
+  addEventListener("pointerdown", () => { if (areOn()) { sound ??= new AudioContext(); sound.resume(); } }, { once: true });
+}
+
+// A choice is applied at once; the button is for those without this script.
+const filters = document.getElementById("filters");
+if (filters) {
+  filters.querySelector("button").hidden = true;
+  filters.addEventListener("change", () => filters.requestSubmit());
 }
 
 document.getElementById("text")?.addEventListener("keydown", (event) => {

@@ -84,3 +84,13 @@ def enter(app: Any, account: Callable[..., str]) -> Callable[..., TestClient]:
 def sign_in(browser: TestClient, name: str, code: str, password: str = PASSWORD) -> Any:
     fields = {"email": f"{name}@example.org", "password": password, "code": code}
     return browser.post("/console/sign-in", data=fields)
+
+
+@pytest.fixture
+def person(app: Any) -> Any:
+    """Somebody who has cried for help, so that there is a case."""
+    from tests.bot.console.people import CRY, Person  # which needs this module
+
+    made = Person(app)
+    made.write(CRY)
+    return made

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from bot import audit, cases, presence, staff
 from bot.console.pages import texts
-from bot.models import AuditEntry, Case, InboxMessage, Staff
+from bot.models import AuditEntry, Case, InboxMessage
 from bot.service import Service, open_service
 from bot.settings import Settings
 from bot.staff import LANGUAGES, Role
@@ -25,60 +25,11 @@ from bot.web.shell import SECURITY_HEADERS
 from knowledge.files import Content
 from nlu.urgency import IN_ORDER_OF_DANGER
 from tests.bot.channels.servers import TOKEN, TelegramServer
-from tests.bot.console.conftest import BASE, PASSWORD, Answering, browser_of, sign_in
+from tests.bot.console.conftest import BASE, PASSWORD, Answering, sign_in
+from tests.bot.console.people import CRY, Person, case_of, do, id_of, log_of
 from tests.patience import until
 
-CRY = "I want to kill myself"
 Enter = Callable[..., TestClient]
-
-
-class Person:
-    """Somebody in the chat of the page."""
-
-    def __init__(self, app: Any) -> None:
-        self._client = browser_of(app)
-        token = self._client.post("/api/v1/conversations").json()["token"]
-        self._headers = {"Authorization": f"Bearer {token}"}
-        self._count = 0
-
-    def write(self, said: str) -> dict[str, Any]:
-        self._count += 1
-        message = {"id": f"message-{self._count}", "text": said}
-        return self._client.post("/api/v1/messages", json=message, headers=self._headers).json()
-
-    def hears(self) -> list[tuple[str, str]]:
-        entries = self._client.get("/api/v1/messages", headers=self._headers).json()["entries"]
-        return [(entry["author"], entry["reply"]["text"]) for entry in entries if entry["reply"]]
-
-    def delete(self) -> None:
-        self._client.delete("/api/v1/conversation", headers=self._headers)
-
-
-def case_of(sessions: sessionmaker[Session]) -> int:
-    with sessions() as session:
-        return session.query(Case).one().id
-
-
-def do(browser: TestClient, case: int, deed: str, **fields: str) -> Any:
-    csrf = re.search(r'name="csrf" value="([^"]+)"', browser.get("/console/queue").text)[1]
-    return browser.post(f"/console/cases/{case}/{deed}", data={"csrf": csrf, **fields})
-
-
-def id_of(sessions: sessionmaker[Session], name: str) -> str:
-    with sessions() as session:
-        return session.query(Staff).filter_by(name=name).one().id
-
-
-def log_of(sessions: sessionmaker[Session]) -> list[str]:
-    with sessions() as session:
-        return [entry.action for entry in session.query(AuditEntry).order_by(AuditEntry.id)]
-
-
-@pytest.fixture
-def person(app: Any) -> Person:
-    made = Person(app)
-    made.write(CRY)
-    return made
 
 
 def test_a_case_from_the_cry_to_its_end(

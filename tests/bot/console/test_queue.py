@@ -1,0 +1,149 @@
+"""The queue: filters that stand in the address, who waits as an open page hears it, and replies that did not arrive."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session, sessionmaker
+
+from actions.reply import Author, Reply
+from bot import cases, inbox, outbox, staff
+from bot.console import views
+from bot.inbox import Incoming, Kind
+from bot.models import OutboxMessage
+from bot.service import Service
+from tests.bot.console.people import CRY, Person, case_of, do, log_of, send
+from tests.patience import until
+
+Enter = Callable[..., TestClient]
+
+
+def open_case(session: Session, name: str, kind: str, language: str, channel: str) -> int:
+    """A case of somebody on a channel, with one message and one reply."""
+    now = datetime.now(UTC)
+    address = inbox.address_hash(channel, name, key=b"key")
+    found = inbox.conversation_of(session, channel, address, now=now, address="sealed").id
+    inbox.accept(session, found, Incoming("1", Kind.TEXT, "help"), now=now)
+    outbox.store_word(session, found, Reply(language="en", text="words", topic="care.gp", author=Author.STAFF), now=now)
+    case = cases.open_case(session, found, kind, language=language, now=now)
+    assert case is not None
+    return case
+
+
+@pytest.fixture
+def three(app: Any, sessions: sessionmaker[Session]) -> list[int]:
+    with sessions.begin() as session:
+        return [
+            open_case(session, "a", "urgent.abuse", "pl", "telegram"),
+            open_case(session, "b", "urgent.suicide", "uk", "whatsapp"),
+            open_case(session, "c", "urgent.abuse", "uk", "telegram"),
+        ]
+
+
+def shown(page: str) -> list[int]:
+    return [int(found) for found in re.findall(r'class="what"><a href="/console/cases/(\d+)"', page)]
+
+
+def test_the_address_says_which_cases_are_shown(enter: Enter, three: list[int]) -> None:
+    ann = enter("ann")
+    polish, suicide, ukrainian = three
+    do(ann, polish, "claim")
+    for chosen, expected in {
+        "": [suicide, ukrainian, polish],
+        "?kind=urgent.abuse": [ukrainian, polish],
+        "?language=uk": [suicide, ukrainian],
+        "?channel=telegram&language=uk": [ukrainian],
+        "?owner=me": [polish],
+        "?owner=nobody": [suicide, ukrainian],
+        "?kind=urgent.danger": [],
+    }.items():
+        page = ann.get(f"/console/queue{chosen}").text
+        assert shown(page) == expected, chosen
+        assert "2 waiting" in page  # whatever is shown, who waits is told
+    assert "No case fits" in page
+    page = ann.get("/console/queue?language=uk").text
+    assert '<option value="uk" selected>' in page
+    assert '<option value="web"' not in page
+    assert ann.get("/console/queue?owner=everybody").status_code == 422
+
+
+def test_whoever_has_a_case_open_hears_of_others_that_begin_to_wait(
+    app: Any,
+    enter: Enter,
+    person: Person,
+    service: Service,
+    sessions: sessionmaker[Session],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[list[int]] = []
+    original = views.waiting
+    monkeypatch.setattr(views, "waiting", lambda session: looked.append(original(session)) or looked[-1])
+    ann, case = enter("ann"), case_of(sessions)
+    with ThreadPoolExecutor(1) as pool:
+        heard = pool.submit(lambda: ann.get(f"/console/events?case={case}").text)
+        until(lambda: app.state.announcer.listeners("queue"))
+        Person(app).write(CRY)
+        until(lambda: any(len(one) == 2 for one in looked))
+        with service.sessions.begin() as session:
+            staff.remove(session, "ann@example.org", now=datetime.now(UTC))
+        app.state.announcer.announce("queue")
+        told = [json.loads(found) for found in re.findall(r"event: waiting\r\ndata: (.*)\r\n", heard.result(60))]
+    assert told[0] == [case]
+    assert len(told[-1]) == 2
+
+
+@pytest.fixture
+def dead(sessions: sessionmaker[Session], three: list[int]) -> list[int]:
+    """Two dead replies, one of them refused after the provider took it; and one that is on its way."""
+    with sessions.begin() as session:
+        ids = [row.id for row in session.query(OutboxMessage).order_by(OutboxMessage.id)]
+        outbox.record_failure(session, ids[0], "blocked")
+        outbox.record_sent(session, ids[1], "wamid", now=datetime.now(UTC))
+        outbox.record_states(session, {"wamid": "failed"})
+    return ids[:2]
+
+
+def test_what_did_not_arrive_is_listed_with_its_reason_and_tried_again(
+    enter: Enter, dead: list[int], three: list[int], sessions: sessionmaker[Session]
+) -> None:
+    ann = enter("ann")
+    assert "2 not delivered" in ann.get("/console/queue").text
+    page = ann.get("/console/undelivered").text
+    assert re.findall(r"undelivered/(\d+)/retry", page) == [str(dead[1]), str(dead[0])]
+    assert "The person has blocked us (blocked)" in page
+    assert "could not deliver it (failed)" in page
+    assert f"#{three[0]}" in page
+    assert "words" not in page
+    assert send(ann, f"/console/undelivered/{dead[0]}/retry").status_code == 200
+    assert send(ann, f"/console/undelivered/{dead[1]}/retry").status_code == 200
+    with sessions() as session:
+        for row in (session.get_one(OutboxMessage, one) for one in dead):
+            assert (row.failure, row.state, row.delivered_at, row.attempts, row.next_try_at) == (
+                None,
+                None,
+                None,
+                0,
+                None,
+            )
+    assert "Everything was delivered" in ann.get("/console/undelivered").text
+    assert send(ann, f"/console/undelivered/{dead[0]}/retry").status_code == 404
+    assert log_of(sessions).count("message_retried") == 2
+
+
+def test_trying_again_needs_a_form_of_ours_and_somebody_who_takes_cases(
+    enter: Enter, dead: list[int], sessions: sessionmaker[Session]
+) -> None:
+    ann, editor = enter("ann"), enter("ed", staff.Role.EDITOR)
+    assert ann.post(f"/console/undelivered/{dead[0]}/retry", data={}).status_code == 403
+    assert editor.get("/console/undelivered").status_code == 403
+    assert send(editor, f"/console/undelivered/{dead[0]}/retry").status_code == 403
+    assert log_of(sessions).count("refused") == 3
+    with sessions() as session:
+        assert session.get_one(OutboxMessage, dead[0]).failure == "blocked"
