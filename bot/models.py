@@ -195,6 +195,28 @@ class Presence(Base):
     seen_at: Mapped[datetime]
 
 
+class CannedReply(Base):
+    """Something that staff say often, by its name among them; the words: `CannedText`."""
+
+    __tablename__ = "canned_reply"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(String(80))
+    changed_by: Mapped[str] = mapped_column(String(32))
+    changed_at: Mapped[datetime]
+
+
+class CannedText(Base):
+    """A canned reply in one language."""
+
+    __tablename__ = "canned_text"
+
+    reply_id: Mapped[int] = mapped_column(ForeignKey("canned_reply.id", ondelete="CASCADE"), primary_key=True)
+    language: Mapped[str] = mapped_column(String(8), primary_key=True)
+    body: Mapped[str]
+
+
 class Note(Base):
     """What staff write about a case for each other."""
 

@@ -45,6 +45,7 @@ class Role(StrEnum):
 
 TAKES_CASES = frozenset({Role.HELPER, Role.LEAD, Role.ADMIN})
 SEES_ALL_CASES = frozenset({Role.LEAD, Role.ADMIN})
+WRITES_CANNED = frozenset({Role.EDITOR, Role.LEAD, Role.ADMIN})
 
 
 class StaffError(ValueError):

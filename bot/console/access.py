@@ -16,7 +16,7 @@ from bot import audit, sign_in
 from bot.conversations import utc_now
 from bot.service import Service
 from bot.sign_in import LONGEST, Person
-from bot.staff import TAKES_CASES
+from bot.staff import TAKES_CASES, WRITES_CANNED
 from bot.web.body import BodyTooLargeError, read_body
 from knowledge.database import reading
 
@@ -62,6 +62,22 @@ async def _taking_cases(request: Request, person: SignedIn) -> Person:
 
 
 Helper = Annotated[Person, Depends(_taking_cases)]
+
+
+async def _writing(request: Request, person: SignedIn) -> Person:
+    if person.role not in WRITES_CANNED:
+        await refuse(request, person)
+    return person
+
+
+Editor = Annotated[Person, Depends(_writing)]
+
+
+async def _posted_by_editor(request: Request, person: Editor) -> Posted:
+    return await posted_by(request, person)
+
+
+FormOfEditor = Annotated[Posted, Depends(_posted_by_editor)]
 
 
 async def _posted(request: Request, person: Helper) -> Posted:

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from bot import staff
+from bot.canned import Canned, canned
 from bot.cases import CaseStateError, Outcome, State
 from bot.console import access, views
 from bot.console.access import FormOfHelper, Helper, Posted
@@ -39,19 +40,23 @@ router = APIRouter(prefix="/console/cases", include_in_schema=False, dependencie
 
 
 @router.get("/{case_id}")
-async def show(request: Request, person: Helper, case_id: int, topic: str = "") -> Response:
-    """The transcript with what can be done; with `?topic=` the answer that would be sent, in both languages."""
+async def show(request: Request, person: Helper, case_id: int, topic: str = "", insert: int = 0) -> Response:
+    """The transcript with what can be done.
+
+    With `?topic=` the answer that would be sent, in both languages; with `?insert=` a canned reply in the field for writing.
+    """
     service, now = request.app.state.service, utc_now()
     content = service.content.current().content
 
-    def look() -> tuple[views.Opened, str | None, list[tuple[str, str]]] | None:
+    def look() -> tuple[views.Opened, str | None, list[tuple[str, str]], list[Canned]] | None:
         with reading(service.sessions) as session:
             row = views.find(session, case_id, now=now)
             if row is None:
                 return None
             if not views.may_see(person, row):
                 raise PermissionError
-            return views.opened(session, row), views.conversation_of(session, case_id)[1], staff.takers(session)
+            spoken = views.conversation_of(session, case_id)[1]
+            return views.opened(session, row), spoken, staff.takers(session), canned(session)
 
     try:
         found = await run_in_threadpool(look)
@@ -59,7 +64,7 @@ async def show(request: Request, person: Helper, case_id: int, topic: str = "") 
         await access.refuse(request, person, case_id)
     if found is None:
         raise HTTPException(404, "no_case")
-    opened, spoken, colleagues = found
+    opened, spoken, colleagues, replies = found
     theirs = spoken if spoken is not None and spoken in content.phrases else DEFAULT_LANGUAGE
     own = person.language
     mine = opened.row.state == State.CLAIMED and opened.row.owner == person.id
@@ -84,6 +89,8 @@ async def show(request: Request, person: Helper, case_id: int, topic: str = "") 
         summary=known,
         watchers=opened.row.others(person.id),
         colleagues=[one for one in colleagues if one[0] != person.id],
+        replies=replies,
+        inserted=next((one.texts.get(theirs, "") for one in replies if one.id == insert), ""),
         labels=labels,
         areas=_by_area(labels, content.phrases[own].areas),
         spoken=spoken,

@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from bot import audit, dead_letters, presence, sign_in
 from bot.console import access, views
 from bot.console.access import COOKIE, Helper, SignedIn
-from bot.console.pages import message, page
+from bot.console.pages import page
 from bot.conversations import utc_now
 from bot.service import Service
 from bot.staff import SEES_ALL_CASES, TAKES_CASES
@@ -35,11 +35,9 @@ router = APIRouter(prefix="/console", include_in_schema=False)
 
 
 @router.get("")
-async def home(request: Request, person: SignedIn) -> Response:
-    """To the queue; whoever takes no cases has nothing here yet but the way out."""
-    if person.role not in TAKES_CASES:
-        return message(request, "nothing_yet", 200, person)
-    return RedirectResponse("/console/queue", 303)
+async def home(person: SignedIn) -> Response:
+    """To the queue, or to the canned replies for whoever takes no cases."""
+    return RedirectResponse("/console/queue" if person.role in TAKES_CASES else "/console/canned", 303)
 
 
 @router.get("/queue")

@@ -109,6 +109,16 @@ if (filters) {
 document.getElementById("text")?.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form.requestSubmit();
 });
+// A canned reply goes to where the cursor stands; what was written stays.
+for (const form of document.querySelectorAll("[data-insert]")) {
+  form.addEventListener("submit", (event) => {
+    const field = document.getElementById("text");
+    if (!field) return;
+    event.preventDefault();
+    field.setRangeText(form.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+  });
+}
 // A button pressed twice sends once.
 for (const form of document.querySelectorAll('form[method="post"]')) {
   form.addEventListener("submit", (event) => { if (form.dataset.sent) event.preventDefault(); form.dataset.sent = "1"; });
