@@ -1,14 +1,19 @@
 """The audit log: what was done, by whom and when, each entry chained to the one before it.
 
 The digest of an entry covers its content and the digest of the entry before, so a removed or changed one shows; the end of the
-chain is kept apart, so that removed last ones show too. Entries hold ids and codes, never what people wrote.
+chain is kept apart under a seal, so that removed last ones show too. Digests and seal are made with a key that does not stand in
+the database: whoever can write there can't make the chain fit again. What can't be seen is that the whole database was set back to
+an earlier copy; compare with the count and digest that `wegwijs staff audit --check` printed before.
+
+Entries hold ids and codes, never what people wrote.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,13 +27,25 @@ SYSTEM = "system"  # who acted where nobody of the staff did
 PERSON = "person"  # the one whose case it is
 
 
+KEYS = "audit_keys"  # where a session has them (`Session.info`): today's first, then earlier ones
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the log is whole; where not, `last_good` is the id of the last entry before the break, 0 for none."""
+    """Whether the log is whole; where not, `last_good` is the id of the last entry before the break, 0 for none.
+
+    `digest` is that of the last good entry, to be compared later.
+    """
 
     is_whole: bool
     entries: int
     last_good: int
+    digest: str = ""
+
+
+def key_from(secret: bytes) -> bytes:
+    """The key of the log under a SECRET_KEY: one of its own, so that no other use of that key can make a digest."""
+    return hashlib.blake2b(b"audit", key=secret[:64], digest_size=32).digest()
 
 
 def record(
@@ -53,24 +70,51 @@ def record(
     entry = AuditEntry(
         at=now, actor=actor, action=action, case_id=case_id, details=dict(details or {}), previous=head.digest
     )
-    entry.digest = _digest(entry)
+    key = _keys(session)[0]
+    entry.digest = digest_of(entry, key)
     head.digest, head.entries = entry.digest, head.entries + 1
+    head.seal = seal_of(head.digest, head.entries, key)
     session.add(entry)
     session.flush()
 
 
+def latest(session: Session, count: int) -> list[AuditEntry]:
+    """The last entries, the latest first."""
+    return list(session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(count)))
+
+
 def verify(session: Session) -> Verdict:
-    """Go along the whole chain."""
-    previous, count, last_good = "", 0, 0
+    """Go along the whole chain; what was written under an earlier key is verified with that."""
+    keys, previous, count, last_good = _keys(session), "", 0, 0
     for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id)):
-        if entry.previous != previous or entry.digest != _digest(entry):
-            return Verdict(False, count, last_good)
+        if entry.previous != previous or not _is_one_of(entry.digest, [digest_of(entry, key) for key in keys]):
+            return Verdict(False, count, last_good, previous)
         previous, count, last_good = entry.digest, count + 1, entry.id
     head = session.scalars(select(AuditHead)).one()
-    return Verdict(head.digest == previous and head.entries == count, count, last_good)
+    is_sealed = _is_one_of(head.seal, [seal_of(head.digest, head.entries, key) for key in keys])
+    return Verdict(is_sealed and head.digest == previous and head.entries == count, count, last_good, previous)
 
 
-def _digest(entry: AuditEntry) -> str:
+def seal_of(digest: str, entries: int, key: bytes) -> str:
+    """The seal on the end of the chain."""
+    return hmac.new(key, f"end:{entries}:{digest}".encode(), hashlib.sha256).hexdigest()
+
+
+def digest_of(entry: AuditEntry, key: bytes) -> str:
+    """The digest of an entry under a key; `previous` must be set."""
+    return hmac.new(key, _content(entry), hashlib.sha256).hexdigest()
+
+
+def _keys(session: Session) -> Sequence[bytes]:
+    keys: Sequence[bytes] = session.info[KEYS]
+    return keys
+
+
+def _is_one_of(found: str, expected: Sequence[str]) -> bool:
+    return any(hmac.compare_digest(found, one) for one in expected)
+
+
+def _content(entry: AuditEntry) -> bytes:
     content = [
         entry.at.astimezone(UTC).isoformat(),
         entry.actor,
@@ -79,4 +123,4 @@ def _digest(entry: AuditEntry) -> str:
         entry.details,
         entry.previous,
     ]
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+    return json.dumps(content, sort_keys=True, ensure_ascii=True).encode()

@@ -198,7 +198,7 @@ def claim(session: Session, case_id: int, staff_id: str, *, now: datetime) -> st
     return _change(session, case_id, {"state": State.WAITING}, values)
 
 
-def touch(session: Session, case_id: int, staff_id: str, *, now: datetime) -> str:
+def answer(session: Session, case_id: int, staff_id: str, *, now: datetime) -> str:
     """Note that the owner says something to the person; returns the conversation.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The commands for accounts of the staff: `wegwijs staff add`, `list`, `remove`, `reset`."""
+"""The commands for accounts of the staff, `wegwijs staff add`, `list`, `remove`, `reset`, and for the log, `audit`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bot.service import Service
     from bot.staff import Invited
 
-staff = typer.Typer(no_args_is_help=True, help="Accounts of the people who take cases: add, list, remove, reset.")
+staff = typer.Typer(no_args_is_help=True, help="Accounts of the people who take cases, and the log of what they do.")
 Result = TypeVar("Result")
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input and set it at once.")
@@ -82,6 +82,33 @@ def show() -> None:
         for one in accounts.members(session):
             state = "removed" if not one.is_active else "active" if one.has_password else "invited"
             table.add_row(one.name, one.email, one.role.value, state)
+    cli.screen.print(table)
+
+
+@staff.command()
+def audit(
+    check: Annotated[
+        bool, typer.Option("--check", help="Go along the whole chain; exit code 1 where it is broken.")
+    ] = False,
+    last: Annotated[int, typer.Option(min=0, help="How many of the latest entries to show.")] = 20,
+) -> None:
+    """Show the audit log, or with --check whether it is whole, with count and digest to compare with next time."""
+    from bot import audit as audit_log
+    from bot import cli
+    from knowledge.database import reading
+
+    service = cli._open(cli._settings())
+    with reading(service.sessions) as session:
+        if check:
+            verdict = audit_log.verify(session)
+            if not verdict.is_whole:
+                cli._fail(f"the log is NOT whole: something was removed or changed after entry {verdict.last_good}", 1)
+            print(f"whole: {verdict.entries} entries, {verdict.digest or 'empty'}")
+            return
+        table = Table("id", "when (UTC)", "who", "what", "case")
+        for one in audit_log.latest(session, last):
+            case = str(one.case_id or "")
+            table.add_row(str(one.id), f"{one.at:%Y-%m-%d %H:%M:%S}", one.actor[:8], one.action, case)
     cli.screen.print(table)
 
 

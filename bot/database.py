@@ -11,10 +11,16 @@ from sqlalchemy import Engine
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Run the migrations that this database has not seen, each in a transaction."""
+def upgrade(engine: Engine, revision: str = "head", *, audit_key: bytes) -> None:
+    """Run the migrations that this database has not seen, all in one transaction.
+
+    Args:
+        audit_key: under which the audit log goes on (`bot.audit.key_from`).
+
+    """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
+        config.attributes["audit_key"] = audit_key
         command.upgrade(config, revision)

@@ -41,7 +41,7 @@ class Desk:
 
     def say(self, session: Session, case_id: int, staff_id: str, text: str, *, now: datetime) -> str:
         """Write to the person."""
-        conversation_id = cases.touch(session, case_id, staff_id, now=now)
+        conversation_id = cases.answer(session, case_id, staff_id, now=now)
         language = self._language_of(session, conversation_id)
         reply = Reply(language=language, text=text, author=Author.STAFF)
         stored = outbox.store_word(session, conversation_id, reply, now=now)
@@ -50,7 +50,7 @@ class Desk:
 
     def send_answer(self, session: Session, case_id: int, staff_id: str, reply: Reply, *, now: datetime) -> str:
         """Send a knowledge answer, as `reply` says it in the person's language."""
-        conversation_id = cases.touch(session, case_id, staff_id, now=now)
+        conversation_id = cases.answer(session, case_id, staff_id, now=now)
         sent = reply.model_copy(update={"author": Author.STAFF, "buttons": (), "asks_location": False})
         stored = outbox.store_word(session, conversation_id, sent, now=now)
         details = {"outbox": stored, "topic": reply.topic, "language": reply.language}

@@ -255,6 +255,7 @@ class AuditHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     digest: Mapped[str] = mapped_column(String(64))
     entries: Mapped[int]
+    seal: Mapped[str] = mapped_column(String(64), default="")
 
 
 class DutyPlan(Base):

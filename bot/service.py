@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from bot import database, inbox
+from bot import audit, database, inbox
 from bot.addresses import AddressBook
 from bot.assistant_port import AssistantPort
 from bot.settings import Settings
@@ -54,6 +54,7 @@ class Service:
     def __post_init__(self) -> None:
         self.writer = Writer(self.sessions, before=self._is_the_same_file)
         earlier = [key.get_secret_value().encode() for key in self.settings.old_secret_keys]
+        self.sessions.configure(info={audit.KEYS: [audit.key_from(one) for one in (self.key, *earlier)]})
         self.addresses = AddressBook(self.key, earlier)
 
     @property
@@ -83,7 +84,7 @@ class Service:
 
         """
         make_private(self.engine)
-        database.upgrade(self.engine)
+        database.upgrade(self.engine, audit_key=audit.key_from(self.key))
         with self.sessions.begin() as session:
             build(session, content, now=now)
             if self.owns_database:

@@ -65,7 +65,7 @@ def test_a_build_that_is_not_committed_is_never_seen(sessions: sessionmaker[Sess
 
 def test_a_database_without_content_says_what_to_do(tmp_path: Path) -> None:
     engine = engine_for(f"sqlite:///{tmp_path / 'empty.db'}")
-    upgrade(engine)
+    upgrade(engine, audit_key=b"key of the tests")
     with pytest.raises(NoContentError, match="wegwijs kb build"):
         ContentStore(session_factory(engine)).current()
 
@@ -123,7 +123,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_postgresql_serves_the_same_content_and_finds_the_same(postgres: str, content: Content) -> None:
     engine = engine_for(postgres)
-    upgrade(engine)
+    upgrade(engine, audit_key=b"key of the tests")
     sessions = session_factory(engine)
     with sessions.begin() as session:
         build(session, content, now=NOW)
