@@ -16,7 +16,7 @@ from bot import audit, sign_in
 from bot.conversations import utc_now
 from bot.service import Service
 from bot.sign_in import LONGEST, Person
-from bot.staff import TAKES_CASES, WRITES_CANNED
+from bot.staff import SEES_ALL_CASES, TAKES_CASES, WRITES_CANNED
 from bot.web.body import BodyTooLargeError, read_body
 from knowledge.database import reading
 
@@ -62,6 +62,15 @@ async def _taking_cases(request: Request, person: SignedIn) -> Person:
 
 
 Helper = Annotated[Person, Depends(_taking_cases)]
+
+
+async def _leading(request: Request, person: SignedIn) -> Person:
+    if person.role not in SEES_ALL_CASES:
+        await refuse(request, person)
+    return person
+
+
+Lead = Annotated[Person, Depends(_leading)]
 
 
 async def _writing(request: Request, person: SignedIn) -> Person:

@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from bot.console import canned, case, door, duty, queue, undelivered
+from bot.console import canned, case, door, duty, figures, queue, undelivered
 from bot.console.access import SignedOutError
 from bot.console.pages import HERE, message
 
@@ -26,6 +26,7 @@ KNOWN = (
     "no_colleague",
     "not_dead",
     "no_canned",
+    "no_days",
 )
 
 
@@ -38,6 +39,7 @@ def install(app: FastAPI) -> None:
     app.include_router(duty.router)
     app.include_router(undelivered.router)
     app.include_router(canned.router)
+    app.include_router(figures.router)
     app.mount("/console/static", StaticFiles(directory=HERE / "static"), name="console-static")
     app.add_exception_handler(SignedOutError, _to_the_door)
     app.add_exception_handler(HTTPException, _refused)
