@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -39,13 +40,25 @@ class Desk:
         audit.record(session, staff_id, "case_claimed", case_id=case_id, now=now)
         return conversation_id
 
-    def say(self, session: Session, case_id: int, staff_id: str, text: str, *, now: datetime) -> str:
-        """Write to the person."""
+    def say(
+        self, session: Session, case_id: int, staff_id: str, text: str, *, now: datetime, original: str = ""
+    ) -> str:
+        """Write to the person.
+
+        Args:
+            original: what `text` was translated from by a machine; the person sees it, too.
+
+        """
         conversation_id = cases.answer(session, case_id, staff_id, now=now)
         language = self._language_of(session, conversation_id)
+        details: dict[str, Any] = {}
+        if original:
+            text = f"{text}\n\n{self._content().phrases[language].phrases['staff.translated']}\n{original}"
+            details["translated"] = True
         reply = Reply(language=language, text=text, author=Author.STAFF)
         stored = outbox.store_word(session, conversation_id, reply, now=now)
-        audit.record(session, staff_id, "message_sent", case_id=case_id, details={"outbox": stored}, now=now)
+        details["outbox"] = stored
+        audit.record(session, staff_id, "message_sent", case_id=case_id, details=details, now=now)
         return conversation_id
 
     def send_answer(self, session: Session, case_id: int, staff_id: str, reply: Reply, *, now: datetime) -> str:

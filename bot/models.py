@@ -195,6 +195,16 @@ class Presence(Base):
     seen_at: Mapped[datetime]
 
 
+class Translation(Base):
+    """What a machine made of a message in the language of staff; goes with the message."""
+
+    __tablename__ = "translation"
+
+    inbox_id: Mapped[int] = mapped_column(ForeignKey("inbox.id", ondelete="CASCADE"), primary_key=True)
+    language: Mapped[str] = mapped_column(String(8), primary_key=True)
+    body: Mapped[str]
+
+
 class CannedReply(Base):
     """Something that staff say often, by its name among them; the words: `CannedText`."""
 

@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     )
     whatsapp_api_url: str = Field("https://graph.facebook.com/v21.0", description="Meta's Graph API with its version.")
 
+    libretranslate_url: str = Field(
+        "", description="A LibreTranslate server of your own that translates for staff; empty: no translation."
+    )
+    libretranslate_api_key: SecretStr = Field(SecretStr(""), description="Key of that server, where it wants one.")
+
     smtp_url: SecretStr = Field(
         SecretStr(""),
         description="Mail server for alerts to staff, smtp://user:password@host:587 or smtps://…:465; empty: no e-mail.",
@@ -158,6 +163,13 @@ class Settings(BaseSettings):
         if value and not re.fullmatch(r"-?\d{1,20}", value):
             raise ValueError("is not the number of a Telegram chat such as -1001234567890")
         return value
+
+    @field_validator("libretranslate_url")
+    @classmethod
+    def _is_server(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from bot import staff
+from bot import staff, translation
 from bot.canned import Canned, canned
 from bot.cases import CaseStateError, Outcome, State
 from bot.console import access, views
@@ -20,12 +21,25 @@ from bot.console.pages import message, page, texts
 from bot.console.summary import summary
 from bot.conversations import utc_now
 from bot.desk import DEFAULT_LANGUAGE, Desk
+from bot.inbox import Kind
 from bot.service import Service
+from bot.sign_in import Person
 from bot.staff import SEES_ALL_CASES, StaffError
+from bot.translation import TranslationError, Translator
 from knowledge.answers import UnknownTopicError
 from knowledge.database import reading
 
 LONGEST_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What stands in the field for writing; `original` is what it was translated from."""
+
+    text: str
+    original: str = ""
+
+
 CHOSEN_OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.DELETED)
 LARGEST_ID = 2**63 - 1  # that a database holds
 Deed = Callable[[Session, datetime], str]
@@ -45,6 +59,19 @@ async def show(request: Request, person: Helper, case_id: int, topic: str = "", 
 
     With `?topic=` the answer that would be sent, in both languages; with `?insert=` a canned reply in the field for writing.
     """
+    return await _page_of(request, person, case_id, topic=topic, insert=insert)
+
+
+async def _page_of(
+    request: Request,
+    person: Person,
+    case_id: int,
+    *,
+    topic: str = "",
+    insert: int = 0,
+    draft: Draft | None = None,
+    problem: str = "",
+) -> Response:
     service, now = request.app.state.service, utc_now()
     content = service.content.current().content
 
@@ -56,7 +83,7 @@ async def show(request: Request, person: Helper, case_id: int, topic: str = "", 
             if not views.may_see(person, row):
                 raise PermissionError
             spoken = views.conversation_of(session, case_id)[1]
-            return views.opened(session, row), spoken, staff.takers(session), canned(session)
+            return views.opened(session, row, person.language), spoken, staff.takers(session), canned(session)
 
     try:
         found = await run_in_threadpool(look)
@@ -90,7 +117,10 @@ async def show(request: Request, person: Helper, case_id: int, topic: str = "", 
         watchers=opened.row.others(person.id),
         colleagues=[one for one in colleagues if one[0] != person.id],
         replies=replies,
-        inserted=next((one.texts.get(theirs, "") for one in replies if one.id == insert), ""),
+        draft=draft or Draft(next((one.texts.get(theirs, "") for one in replies if one.id == insert), "")),
+        problem=problem,
+        translates=bool(service.settings.libretranslate_url),
+        untranslated=sum(_wants_translation(line) for line in opened.lines),
         labels=labels,
         areas=_by_area(labels, content.phrases[own].areas),
         spoken=spoken,
@@ -117,10 +147,43 @@ async def claim(request: Request, posted: FormOfHelper, case_id: int) -> Respons
 async def say(request: Request, posted: FormOfHelper, case_id: int) -> Response:
     """Write to the person."""
     desk: Desk = request.app.state.desk
-    text = _text(posted)
+    text, original = _text(posted), posted.fields.get("original", "")[:LONGEST_TEXT]
     return await _as_owner(
-        request, posted, case_id, lambda session, now: desk.say(session, case_id, posted.person.id, text, now=now)
+        request,
+        posted,
+        case_id,
+        lambda session, now: desk.say(session, case_id, posted.person.id, text, now=now, original=original),
     )
+
+
+@router.post("/{case_id}/draft")
+async def draft(request: Request, posted: FormOfHelper, case_id: int) -> Response:
+    """Translate what was written, to be looked at before it is sent; where that fails it is there as it was."""
+    text = _text(posted)
+    _, spoken, _ = await _readable(request, posted.person, case_id)
+    content = request.app.state.service.content.current().content
+    target = spoken if spoken is not None and spoken in content.phrases else DEFAULT_LANGUAGE
+    try:
+        (translated,) = await _translator(request).translate([text], posted.person.language, target)
+    except TranslationError:
+        return await _page_of(request, posted.person, case_id, draft=Draft(text), problem="translation.failed")
+    return await _page_of(request, posted.person, case_id, draft=Draft(translated[:LONGEST_TEXT], text))
+
+
+@router.post("/{case_id}/translate")
+async def translate(request: Request, posted: FormOfHelper, case_id: int) -> Response:
+    """Translate what the person wrote into one's own language; the original stays above it."""
+    service, language = request.app.state.service, posted.person.language
+    conversation_id, spoken, texts_by_id = await _readable(request, posted.person, case_id)
+    if texts_by_id:
+        try:
+            found = await _translator(request).translate(list(texts_by_id.values()), spoken, language)
+        except TranslationError:
+            return await _page_of(request, posted.person, case_id, problem="translation.failed")
+        by_id = dict(zip(texts_by_id, found, strict=True))
+        await service.writer.run(lambda session: translation.keep(session, language, by_id, texts_by_id))
+        request.app.state.on_reply(conversation_id)
+    return _back_to(case_id)
 
 
 @router.post("/{case_id}/note")
@@ -226,6 +289,39 @@ async def _as_owner(request: Request, posted: Posted, case_id: int, deed: Deed, 
     except LookupError:
         return message(request, "gone", 410, posted.person)
     return RedirectResponse("/console/queue", 303) if to_queue else _back_to(case_id)
+
+
+async def _readable(request: Request, person: Person, case_id: int) -> tuple[str, str | None, Mapping[int, str]]:
+    """The conversation of a case that one may read, its language, and its texts without a translation into one's own."""
+    service: Service = request.app.state.service
+
+    def look() -> tuple[str | None, str | None, Mapping[int, str]]:
+        with reading(service.sessions) as session:
+            row = views.find(session, case_id, now=utc_now())
+            if row is None or not views.may_see(person, row):
+                raise PermissionError
+            conversation_id, spoken = views.conversation_of(session, case_id)
+            texts_by_id = translation.untranslated(session, conversation_id or "", person.language)
+            return conversation_id, spoken, texts_by_id
+
+    try:
+        conversation_id, spoken, texts_by_id = await run_in_threadpool(look)
+    except PermissionError:
+        await access.refuse(request, person, case_id)
+    if conversation_id is None:
+        raise HTTPException(410, "gone")
+    return conversation_id, spoken, texts_by_id
+
+
+def _translator(request: Request) -> Translator:
+    settings = request.app.state.service.settings
+    if not settings.libretranslate_url:
+        raise HTTPException(404, "translation.off")
+    return Translator(settings.libretranslate_url, settings.libretranslate_api_key.get_secret_value())
+
+
+def _wants_translation(line: views.Line) -> bool:
+    return line.author == "person" and line.kind == Kind.TEXT and line.translation is None
 
 
 async def _do(request: Request, deed: Deed) -> None:

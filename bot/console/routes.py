@@ -27,6 +27,8 @@ KNOWN = (
     "not_dead",
     "no_canned",
     "no_days",
+    "gone",
+    "translation.off",
 )
 
 

@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
+from sqlalchemy import and_, func, select
 from sqlalchemy import case as sql_case
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bot import presence
 from bot.cases import Consent, State
 from bot.inbox import Kind
-from bot.models import AuditEntry, Case, Conversation, InboxMessage, Note, OutboxMessage, Staff
+from bot.models import AuditEntry, Case, Conversation, InboxMessage, Note, OutboxMessage, Staff, Translation
 from bot.sign_in import Person
 from bot.staff import SEES_ALL_CASES
 
@@ -56,6 +56,7 @@ class Line:
     state: str | None = None
     name: str | None = None
     understood: dict[str, Any] | None = None
+    translation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -166,13 +167,13 @@ def conversation_of(session: Session, case_id: int) -> tuple[str | None, str | N
     return (found[0], found[1]) if found is not None else (None, None)
 
 
-def opened(session: Session, row: Row) -> Opened:
-    """A case with its transcript and notes."""
+def opened(session: Session, row: Row, language: str) -> Opened:
+    """A case with its notes and its transcript, with what there is of it in a language by machine."""
     case = session.get_one(Case, row.id)
     slots: dict[str, Any] = {}
     lines: list[Line] = []
     if case.conversation_id is not None:
-        lines = _what_was_said(session, case.conversation_id)
+        lines = _what_was_said(session, case.conversation_id, language)
     if case.conversation_id is not None and case.consent == Consent.YES:
         slots = session.scalars(select(Conversation.slots).where(Conversation.id == case.conversation_id)).one()
     elif case.consent != Consent.YES:
@@ -215,15 +216,26 @@ def _row(case: Case, owner_name: str | None, now: datetime, watchers: Sequence[t
     )
 
 
-def _what_was_said(session: Session, conversation_id: str) -> list[Line]:
+def _what_was_said(session: Session, conversation_id: str, language: str) -> list[Line]:
+    of_message = and_(Translation.inbox_id == InboxMessage.id, Translation.language == language)
     came = session.execute(
-        select(InboxMessage.received_at, InboxMessage.kind, InboxMessage.body, InboxMessage.understood)
+        select(
+            InboxMessage.received_at, InboxMessage.kind, InboxMessage.body, InboxMessage.understood, Translation.body
+        )
+        .outerjoin(Translation, of_message)
         .where(InboxMessage.conversation_id == conversation_id, InboxMessage.body != "")
         .order_by(InboxMessage.id)
     )
     lines = [
-        Line(at, "person", "" if kind == Kind.LOCATION else body, kind=kind, understood=understood)
-        for at, kind, body, understood in came
+        Line(
+            at,
+            "person",
+            "" if kind == Kind.LOCATION else body,
+            kind=kind,
+            understood=understood,
+            translation=translation,
+        )
+        for at, kind, body, understood, translation in came
     ]
     went = session.scalars(
         select(OutboxMessage).where(OutboxMessage.conversation_id == conversation_id).order_by(OutboxMessage.id)

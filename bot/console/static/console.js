@@ -1,9 +1,11 @@
 // Keeps queue and case up to date: on an event the page is fetched again and its live parts take the place of the old ones.
 // Everything works without this script too, by reloading.
 const { events } = document.body.dataset;
-const LIVE = ["live", "head", "summary"];
+const LIVE = ["live", "head", "summary", "translate"];
 const connection = document.getElementById("connection");
 const live = document.getElementById("live");
+
+function again() { location.replace(document.body.dataset.page ?? location.href); }
 
 function toEnd() {
   const lines = document.querySelector(".lines");
@@ -11,14 +13,15 @@ function toEnd() {
 }
 
 async function renew() {
-  const response = await fetch(location.href, { headers: { "X-Live": "1" } }).catch(() => null);
+  // Also of a page that came from a form: the address without what the form did.
+  const response = await fetch(document.body.dataset.page ?? location.href, { headers: { "X-Live": "1" } }).catch(() => null);
   if (!response) { offline(true); return; }
-  if (response.status === 403 || response.redirected) { location.reload(); return; }
+  if (response.status === 403 || response.redirected) { again(); return; }
   if (!response.ok) return;
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   // Who has the case decides what can be done: then all of it is drawn anew.
   const state = (page) => page.querySelector(".badge")?.textContent;
-  if (state(fresh) !== state(document) && !isWriting()) { location.reload(); return; }
+  if (state(fresh) !== state(document) && !isWriting()) { again(); return; }
   for (const id of LIVE) {
     const [old, now] = [document.getElementById(id), fresh.getElementById(id)];
     if (!old || !now || old.innerHTML === now.innerHTML) continue;
@@ -40,7 +43,7 @@ if (events) {
   const stream = new EventSource(events);
   stream.addEventListener("changed", () => { if (live) renew(); });
   stream.addEventListener("waiting", hearWaiting);
-  stream.addEventListener("signed_out", () => { stream.close(); location.reload(); });
+  stream.addEventListener("signed_out", () => { stream.close(); again(); });
   stream.addEventListener("open", () => offline(false));
   stream.addEventListener("error", () => offline(true));
   if (live) setInterval(renew, 60_000); // the waiting times

@@ -1,4 +1,4 @@
-"""The console: what messages were taken for, who looks at a case, canned replies;
+"""The console: what messages were taken for, who looks at a case, canned replies, translations;
 and the audit log under a key
 
 Revision ID: 0007
@@ -38,6 +38,16 @@ def upgrade() -> None:
             ["staff_id"], ["staff.id"], name=op.f("fk_staff_presence_staff_id_staff"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("case_id", "staff_id", name=op.f("pk_staff_presence")),
+    )
+    op.create_table(
+        "translation",
+        sa.Column("inbox_id", sa.Integer(), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["inbox_id"], ["inbox.id"], name=op.f("fk_translation_inbox_id_inbox"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("inbox_id", "language", name=op.f("pk_translation")),
     )
     op.create_table(
         "canned_reply",
@@ -98,7 +108,7 @@ def _key_the_audit_log(connection: sa.Connection, key: bytes) -> None:
 
 
 def downgrade() -> None:
-    for table in ("canned_text", "canned_reply", "staff_presence"):
+    for table in ("translation", "canned_text", "canned_reply", "staff_presence"):
         op.drop_table(table)
     op.drop_column("audit_head", "seal")
     op.drop_column("staff_case", "first_answer_at")
