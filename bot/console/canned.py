@@ -87,5 +87,5 @@ def _form(request: Request, person: Person, which: str, name: str, texts: Any, *
 
 
 def _page(request: Request, person: Person, template: str, **shown: Any) -> Response:
-    phrases = request.app.state.service.content.current().content.phrases
-    return page(request, template, person=person, names={code: one.name for code, one in phrases.items()}, **shown)
+    languages = list(request.app.state.service.content.current().content.phrases)
+    return page(request, template, person=person, languages=languages, **shown)

@@ -17,7 +17,7 @@ from bot.cases import CaseStateError, Outcome, State
 from bot.console import access, views
 from bot.console.access import FormOfHelper, Helper, Posted
 from bot.console.answers import answer_for_staff
-from bot.console.pages import message, page, texts
+from bot.console.pages import language_names, message, page, texts
 from bot.console.summary import summary
 from bot.conversations import utc_now
 from bot.desk import DEFAULT_LANGUAGE, Desk
@@ -102,8 +102,8 @@ async def _page_of(
         except UnknownTopicError:
             raise HTTPException(404, "no_topic") from None
     labels = {name: content.words[name, own].button for name in content.topics}
-    names = {code: entry.name for code, entry in content.phrases.items()}
-    known = summary(opened, texts=texts(own), labels=labels, language=names.get(str(spoken), spoken or "–"), now=now)
+    spoken_name = language_names(own).get(str(spoken), spoken or "–")
+    known = summary(opened, texts=texts(own), labels=labels, language=spoken_name, now=now)
     return page(
         request,
         "case.html",
@@ -112,7 +112,6 @@ async def _page_of(
         row=opened.row,
         mine=mine,
         sees_all=person.role in SEES_ALL_CASES,
-        names=names,
         summary=known,
         watchers=opened.row.others(person.id),
         colleagues=[one for one in colleagues if one[0] != person.id],

@@ -42,9 +42,7 @@ Found = Annotated[Figures, Depends(_found)]
 @router.get("/figures")
 async def show(request: Request, person: Lead, found: Found) -> Response:
     """The figures of some days, the last thirty where the address names none."""
-    phrases = request.app.state.service.content.current().content.phrases
-    names = {code: one.name for code, one in phrases.items()}
-    return page(request, "figures.html", person=person, found=found, names=names)
+    return page(request, "figures.html", person=person, found=found)
 
 
 @router.get("/figures.csv")

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
+from babel import Locale
 from fastapi import Request
 from fastapi.templating import Jinja2Templates
 from starlette.responses import HTMLResponse
@@ -29,6 +30,12 @@ def texts(language: str) -> Mapping[str, str]:
     return found
 
 
+@cache
+def language_names(language: str) -> Mapping[str, str]:
+    """What all languages are called in one."""
+    return dict(Locale.parse(language).languages)
+
+
 def browser_language(request: Request) -> str:
     """The first language of the browser that the console speaks."""
     for part in request.headers.get("accept-language", "").split(","):
@@ -43,7 +50,9 @@ def page(
 ) -> HTMLResponse:
     """A page, in the language of the one who is signed in or of the browser."""
     language = person.language if person is not None else browser_language(request)
-    context = {"t": texts(language), "language": language, "person": person, **shown}
+    here = request.url.path + ("?show=closed" if request.query_params.get("show") == "closed" else "")
+    context = {"t": texts(language), "language": language, "person": person, "here": here, **shown}
+    context["names"] = language_names(language)
     # With "no-referrer", as elsewhere, browsers hide the origin of our own forms too, which `bot.console.access` looks at.
     return templates.TemplateResponse(request, template, context, code, {"Referrer-Policy": "same-origin"})
 

@@ -58,7 +58,6 @@ async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter
             )
 
     rows, choices, waiting, dead = await run_in_threadpool(look)
-    languages = service.content.current().content.phrases
     return page(
         request,
         "queue.html",
@@ -69,7 +68,6 @@ async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter
         chosen=chosen,
         choices=choices,
         dead=dead,
-        names={code: entry.name for code, entry in languages.items()},
         sees_all=person.role in SEES_ALL_CASES,
         late=LATE_MINUTES,
     )

@@ -25,7 +25,8 @@ def summary(
     """
     row, said = case.row, [line for line in case.lines if line.author == "person"]
     kind = texts.get(f"kind.{row.kind}", row.kind)
-    sentences = [texts["summary.who"].format(kind=kind, language=language, channel=row.channel)]
+    channel = texts.get(f"channel.{row.channel}", row.channel)
+    sentences = [texts["summary.who"].format(kind=kind, language=language, channel=channel)]
     if row.state == "waiting":
         sentences.append(texts["summary.waits"].format(time=duration(texts, row.minutes)))
     if said:

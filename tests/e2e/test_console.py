@@ -109,7 +109,7 @@ def test_a_cry_in_polish_reaches_a_helper_who_takes_over_and_hands_back(
     helper.get_by_role("button", name="Look at it first").click()
     expect(helper.locator(".preview")).to_be_visible()
     without_faults(helper)
-    helper.get_by_role("button", name="Send this answer (Polski)").click()
+    helper.get_by_role("button", name="Send this answer (Polish)").click()
     expect(person.locator(".bot.staff").nth(1)).to_be_visible(timeout=PATIENCE_MS)
 
     helper.get_by_label("How did it end?").select_option("helped")

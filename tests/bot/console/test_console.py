@@ -192,7 +192,7 @@ def test_a_case_shows_what_the_bot_took_each_message_for_and_is_summed_up(
         cases.decide(session, str(conversation), cases.Consent.YES, now=datetime.now(UTC))
     page = ann.get(f"/console/cases/{case}").text
     assert "Emergency: Suicide" in page
-    assert "The person writes English, by web." in page
+    assert "The person writes English, by web chat." in page
     assert "perhaps also" not in page
     person.write("my wages")
     label = content.words["work.unpaid_wages", "en"].button
@@ -307,7 +307,7 @@ def test_over_telegram_both_ways_and_nothing_is_lost_over_a_restart(
     with browser:
         telegram.say(7, CRY, code="en")
         until(lambda: telegram.sent)
-        until(lambda: "telegram" in sign_in_once(browser, totp).get("/console/queue").text)
+        until(lambda: "Telegram" in sign_in_once(browser, totp).get("/console/queue").text)
         case = case_of(service.sessions)
         do(browser, case, "claim")
         telegram.say(7, CRY, code="en")
