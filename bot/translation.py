@@ -13,7 +13,6 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.inbox import Kind
 from bot.models import InboxMessage, Translation
 from knowledge.database import insert_or_ignore
 
@@ -66,18 +65,6 @@ class Translator:
         except TranslationError as error:
             raise _failed(error.reason) from None
         return found
-
-
-def untranslated(session: Session, conversation_id: str, language: str) -> Mapping[int, str]:
-    """The texts of a conversation that have no translation into a language yet, by the id of their message."""
-    done = select(Translation.inbox_id).where(Translation.language == language)
-    statement = select(InboxMessage.id, InboxMessage.body).where(
-        InboxMessage.conversation_id == conversation_id,
-        InboxMessage.kind == Kind.TEXT,
-        InboxMessage.body != "",
-        InboxMessage.id.not_in(done),
-    )
-    return {row.id: row.body for row in session.execute(statement.order_by(InboxMessage.id))}
 
 
 def keep(session: Session, language: str, found: Mapping[int, str], originals: Mapping[int, str]) -> None:

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bot import cases, inbox, sign_in, staff
+from bot.console.views import MOST_SHOWN
 from bot.inbox import Incoming, Kind
 from bot.service import Service, open_service
 from bot.settings import Settings
@@ -140,7 +141,7 @@ class _OpenConsole:
         """Milliseconds that the queue page takes."""
         began = time.perf_counter()
         answer = await self._client.get("/console/queue", headers=self._headers)
-        if answer.status_code != 200 or answer.text.count("/console/cases/") < CASES:
+        if answer.status_code != 200 or answer.text.count("/console/cases/") < MOST_SHOWN:
             raise RuntimeError(f"the queue is not there: {answer.status_code}")
         return 1000 * (time.perf_counter() - began)
 

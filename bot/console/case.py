@@ -291,7 +291,7 @@ async def _as_owner(request: Request, posted: Posted, case_id: int, deed: Deed, 
 
 
 async def _readable(request: Request, person: Person, case_id: int) -> tuple[str, str | None, Mapping[int, str]]:
-    """The conversation of a case that one may read, its language, and its texts without a translation into one's own."""
+    """The conversation of a case that one may read, its language, and the texts shown there that have no translation yet."""
     service: Service = request.app.state.service
 
     def look() -> tuple[str | None, str | None, Mapping[int, str]]:
@@ -299,9 +299,11 @@ async def _readable(request: Request, person: Person, case_id: int) -> tuple[str
             row = views.find(session, case_id, now=utc_now())
             if row is None or not views.may_see(person, row):
                 raise PermissionError
-            conversation_id, spoken = views.conversation_of(session, case_id)
-            texts_by_id = translation.untranslated(session, conversation_id or "", person.language)
-            return conversation_id, spoken, texts_by_id
+            shown = views.opened(session, row, person.language).lines
+            wanted = {line.inbox_id: line.text for line in shown if _wants_translation(line)}
+            return *views.conversation_of(session, case_id), {
+                one: said for one, said in wanted.items() if one is not None
+            }
 
     try:
         conversation_id, spoken, texts_by_id = await run_in_threadpool(look)

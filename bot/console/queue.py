@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from sse_starlette.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from bot import audit, dead_letters, presence, sign_in
+from bot import audit, dead_letters, presence, sign_in, staff
 from bot.console import access, views
 from bot.console.access import COOKIE, Helper, Lead, SignedIn
 from bot.console.pages import page
@@ -48,7 +48,7 @@ async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter
     if closed and person.role not in SEES_ALL_CASES:
         await access.refuse(request, person)
 
-    def look() -> tuple[list[views.Row], views.Choices, list[int], int]:
+    def look() -> tuple[tuple[list[views.Row], bool], views.Choices, list[int], int]:
         with reading(service.sessions) as session:
             return (
                 views.queue(session, chosen, person.id, closed=closed, now=now),
@@ -57,7 +57,8 @@ async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter
                 dead_letters.count(session),
             )
 
-    rows, choices, waiting, dead = await run_in_threadpool(look)
+    (rows, has_more), choices, waiting, dead = await run_in_threadpool(look)
+    asked = {name: value for name, value in request.query_params.items() if name != "page"}
     return page(
         request,
         "queue.html",
@@ -67,6 +68,14 @@ async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter
         waiting=waiting,
         chosen=chosen,
         choices=choices,
+        pages=[
+            (key, "?" + urlencode({**asked, "page": number}))
+            for key, number, is_there in (
+                ("page.before", chosen.page - 1, chosen.page > 1),
+                ("page.after", chosen.page + 1, has_more),
+            )
+            if is_there
+        ],
         dead=dead,
         sees_all=person.role in SEES_ALL_CASES,
         late=LATE_MINUTES,
@@ -78,12 +87,13 @@ async def log(request: Request, person: Lead) -> Response:
     """The audit log and whether it is whole."""
     service: Service = request.app.state.service
 
-    def look() -> tuple[list[Any], audit.Verdict]:
+    def look() -> tuple[list[Any], audit.Verdict, dict[str, str]]:
         with reading(service.sessions) as session:
-            return views.log(session), audit.verify(session)
+            called = {member.id: member.name for member in staff.members(session)}
+            return views.log(session), audit.verify(session), called
 
-    entries, verdict = await run_in_threadpool(look)
-    return page(request, "log.html", person=person, entries=entries, verdict=verdict, sees_all=True)
+    entries, verdict, called = await run_in_threadpool(look)
+    return page(request, "log.html", person=person, entries=entries, verdict=verdict, called=called)
 
 
 @router.get("/events")
@@ -106,9 +116,9 @@ async def listen(request: Request, person: Helper, case: Annotated[int | None, Q
             there = sign_in.person_of(session, token, now=now)
             if there is None or there.role not in TAKES_CASES:
                 return None
-            waiting = json.dumps(views.waiting(session))
+            mark, waiting = request.app.state.queue_marks.read(session, now=now)
             if case is None:
-                return views.mark_of_queue(session, now=now), waiting
+                return mark, waiting
             row = views.find(session, case, now=now)
             return views.mark_of_case(session, row, person.id) if row is not None else "", waiting
 

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.console import canned, case, door, duty, figures, queue, undelivered
 from bot.console.access import SignedOutError
+from bot.console.marks import QueueMarks
 from bot.console.pages import HERE, message
 
 PASSWORDS_AT_ONCE = 2  # that are looked at: each takes 64 MB and a core
@@ -35,6 +36,7 @@ KNOWN = (
 def install(app: FastAPI) -> None:
     """Add the routes, and pages for what is refused."""
     app.state.passwords = asyncio.Semaphore(PASSWORDS_AT_ONCE)
+    app.state.queue_marks = QueueMarks(lambda: app.state.announcer.generation)
     app.include_router(door.router)
     app.include_router(queue.router)
     app.include_router(case.router)

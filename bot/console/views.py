@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import and_, func, select
 from sqlalchemy import case as sql_case
 from sqlalchemy.orm import Session
@@ -20,7 +20,7 @@ from bot.models import AuditEntry, Case, Conversation, InboxMessage, Note, Outbo
 from bot.sign_in import Person
 from bot.staff import SEES_ALL_CASES
 
-MOST_SHOWN = 500
+MOST_SHOWN = 100  # on a page: more is no help to anybody, and each open console draws it anew at each change
 LOG_SHOWN = 200
 
 
@@ -57,6 +57,7 @@ class Line:
     name: str | None = None
     understood: dict[str, Any] | None = None
     translation: str | None = None
+    inbox_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Filter(BaseModel):
     language: str = ""
     channel: str = ""
     owner: Literal["", "me", "nobody"] = ""
+    page: int = Field(1, ge=1, le=1000)
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,15 @@ def waiting(session: Session) -> list[int]:
     return list(session.scalars(select(Case.id).where(Case.state == State.WAITING).order_by(Case.id)))
 
 
-def queue(session: Session, chosen: Filter, staff_id: str, *, closed: bool, now: datetime) -> list[Row]:
-    """The open cases that are wanted, waiting ones and the most urgent first; or the closed ones, the latest first."""
-    statement = select(Case, Staff.name).outerjoin(Staff, Staff.id == Case.owner).limit(MOST_SHOWN)
+def queue(session: Session, chosen: Filter, staff_id: str, *, closed: bool, now: datetime) -> tuple[list[Row], bool]:
+    """The open cases that are wanted, waiting ones and the most urgent first; or the closed ones, the latest first.
+
+    Returns:
+        One page of them, and whether there are more.
+
+    """
+    statement = select(Case, Staff.name).outerjoin(Staff, Staff.id == Case.owner)
+    statement = statement.offset((chosen.page - 1) * MOST_SHOWN).limit(MOST_SHOWN + 1)
     for column, value in ((Case.kind, chosen.kind), (Case.language, chosen.language), (Case.channel, chosen.channel)):
         if value:
             statement = statement.where(column == value)
@@ -117,7 +125,8 @@ def queue(session: Session, chosen: Filter, staff_id: str, *, closed: bool, now:
         waits = sql_case((Case.state == State.WAITING, 0), else_=1)
         statement = statement.where(Case.state != State.CLOSED).order_by(waits, Case.priority, Case.id)
     there = presence.looking(session, now=now)
-    return [_row(found, name, now, there.get(found.id, ())) for found, name in session.execute(statement)]
+    rows = [_row(found, name, now, there.get(found.id, ())) for found, name in session.execute(statement)]
+    return rows[:MOST_SHOWN], len(rows) > MOST_SHOWN
 
 
 def mark_of_queue(session: Session, *, now: datetime) -> str:
@@ -220,7 +229,12 @@ def _what_was_said(session: Session, conversation_id: str, language: str) -> lis
     of_message = and_(Translation.inbox_id == InboxMessage.id, Translation.language == language)
     came = session.execute(
         select(
-            InboxMessage.received_at, InboxMessage.kind, InboxMessage.body, InboxMessage.understood, Translation.body
+            InboxMessage.received_at,
+            InboxMessage.kind,
+            InboxMessage.body,
+            InboxMessage.understood,
+            Translation.body,
+            InboxMessage.id,
         )
         .outerjoin(Translation, of_message)
         .where(InboxMessage.conversation_id == conversation_id, InboxMessage.body != "")
@@ -234,8 +248,9 @@ def _what_was_said(session: Session, conversation_id: str, language: str) -> lis
             kind=kind,
             understood=understood,
             translation=translation,
+            inbox_id=inbox_id,
         )
-        for at, kind, body, understood, translation in came
+        for at, kind, body, understood, translation, inbox_id in came
     ]
     went = session.scalars(
         select(OutboxMessage).where(OutboxMessage.conversation_id == conversation_id).order_by(OutboxMessage.id)

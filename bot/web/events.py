@@ -16,6 +16,7 @@ class Announcer:
     def __init__(self) -> None:
         self._listeners: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.generation = object()  # another one after every announcement
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take the loop that the connections live on."""
@@ -23,6 +24,7 @@ class Announcer:
 
     def announce(self, conversation_id: str) -> None:
         """Wake everybody who listens to a conversation, and the queues of the console."""
+        self.generation = object()
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake, conversation_id)
             if conversation_id != QUEUE:

@@ -87,7 +87,7 @@ def test_what_was_written_under_an_earlier_key_is_still_verified(service: Servic
 def old_log(path: Path, *, forged: bool) -> Engine:
     """A database of before the key, with a log of two entries chained by plain digests."""
     engine = engine_for(f"sqlite:///{path / 'old.db'}")
-    upgrade(engine, "0005", audit_key=KEY)
+    upgrade(engine, "0008", audit_key=KEY)
     previous = ""
     with engine.begin() as connection:
         for number, action in enumerate(("case_claimed", "case_closed"), 1):

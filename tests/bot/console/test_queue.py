@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,9 +16,11 @@ from sqlalchemy.orm import Session, sessionmaker
 from actions.reply import Author, Reply
 from bot import cases, inbox, outbox, staff
 from bot.console import views
+from bot.console.marks import QueueMarks
 from bot.inbox import Incoming, Kind
 from bot.models import OutboxMessage
 from bot.service import Service
+from bot.web.events import Announcer
 from tests.bot.console.people import CRY, Person, case_of, do, log_of, send
 from tests.patience import until
 
@@ -97,6 +99,39 @@ def test_whoever_has_a_case_open_hears_of_others_that_begin_to_wait(
         told = [json.loads(found) for found in re.findall(r"event: waiting\r\ndata: (.*)\r\n", heard.result(60))]
     assert told[0] == [case]
     assert len(told[-1]) == 2
+
+
+def test_a_long_queue_is_shown_a_page_at_a_time_with_the_choice_kept(
+    enter: Enter, three: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MOST_SHOWN", 2)
+    ann = enter("ann")
+    first, last = ann.get("/console/queue").text, ann.get("/console/queue?page=2").text
+    assert shown(first) + shown(last) == [three[1], three[0], three[2]]
+    assert 'href="?page=2"' in first
+    assert "More urgent" not in first
+    assert 'href="?page=1"' in last
+    assert "Less urgent" not in last
+    monkeypatch.setattr(views, "MOST_SHOWN", 1)
+    assert 'href="?language=uk&amp;page=2"' in ann.get("/console/queue?language=uk").text
+
+
+def test_the_marks_are_read_once_for_all_and_anew_after_every_announcement(
+    app: Any, sessions: sessionmaker[Session], three: list[int]
+) -> None:
+    announcer, now = Announcer(), datetime.now(UTC)
+    marks = QueueMarks(lambda: announcer.generation)
+    with sessions.begin() as session:
+        first = marks.read(session, now=now)
+        cases.claim(session, three[0], "ann", now=now)
+        assert marks.read(session, now=now) == first
+        announcer.announce("queue")
+        second = marks.read(session, now=now)
+        assert second[0] != first[0]
+        assert json.loads(second[1]) == three[1:]
+        cases.claim(session, three[1], "ann", now=now)
+        assert marks.read(session, now=now + timedelta(milliseconds=499)) == second
+        assert json.loads(marks.read(session, now=now + timedelta(milliseconds=500))[1]) == three[2:]
 
 
 @pytest.fixture
