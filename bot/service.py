@@ -116,9 +116,10 @@ class Service:
             bot.assistant.NoModelError: the file is no model.
 
         """
-        from bot.assistant import Assistant  # brings TensorFlow: not before the service listens
+        model = newest_model(self.settings.models_folder)
+        from bot.assistant import Assistant  # brings TensorFlow: not before the service listens, and not for nothing
 
-        assistant = Assistant.load(newest_model(self.settings.models_folder))
+        assistant = Assistant.load(model)
         content = self.content.current().content
         topic = next(topic for topic in content.topics if not topic.startswith("urgent."))
         assistant.warm_up(content.words[topic, language].title for language in content.languages)
