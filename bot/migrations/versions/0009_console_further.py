@@ -1,4 +1,4 @@
-"""The console, further: first answers, canned replies, translations; and the audit log under a key
+"""The console, further: canned replies, translations; and the audit log under a key
 
 Revision ID: 0009
 Revises: 0008
@@ -21,7 +21,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("staff_case", sa.Column("first_answer_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("audit_head", sa.Column("seal", sa.String(length=64), nullable=False, server_default=""))
     _key_the_audit_log(op.get_bind(), context.config.attributes["audit_key"])
     op.create_table(
@@ -96,4 +95,3 @@ def downgrade() -> None:
     for table in ("translation", "canned_text", "canned_reply"):
         op.drop_table(table)
     op.drop_column("audit_head", "seal")
-    op.drop_column("staff_case", "first_answer_at")
