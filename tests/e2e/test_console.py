@@ -15,6 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.patience import until
 from tests.process import ROOT, Process
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
@@ -163,7 +164,7 @@ def test_every_other_page_has_no_faults_and_works_by_keyboard(
     person.goto(process.url)
     person.locator("#input").fill("he has a knife and wants to kill me")
     person.keyboard.press("Enter")
-    lead.wait_for_function("window.said.length === 1", timeout=PATIENCE_MS)  # on a page that is not the queue
+    until(lambda: lead.evaluate("window.said.length") == 1)  # on a page that is not the queue
     assert lead.evaluate("window.said") == ["New case waiting"]
     lead.goto(f"{base}/console/queue")
     lead.get_by_role("link", name="Danger").press("Enter")
@@ -180,4 +181,4 @@ def test_every_other_page_has_no_faults_and_works_by_keyboard(
 
 def unused_code(totp: pyotp.TOTP) -> str:
     """The code of the next half a minute, which is taken as well: that of now was used by the test before."""
-    return totp.at(datetime.now(UTC), 1)
+    return totp.at(int(datetime.now(UTC).timestamp()) + totp.interval)
