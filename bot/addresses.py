@@ -34,6 +34,17 @@ class AddressBook:
         """The address, encrypted under today's key."""
         return self._fernet.encrypt(address.encode()).decode("ascii")
 
+    def seal_bytes(self, data: bytes) -> bytes:
+        """A file, encrypted under today's key."""
+        return self._fernet.encrypt(data)
+
+    def read_bytes(self, sealed: bytes) -> bytes:
+        """The file; raises as `read` does."""
+        try:
+            return self._fernet.decrypt(sealed)
+        except InvalidToken:
+            raise UnreadableAddressError("a file cannot be read with SECRET_KEY or OLD_SECRET_KEYS") from None
+
     def read(self, sealed: str, *, not_older: int | None = None) -> str:
         """The address.
 

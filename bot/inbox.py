@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -76,10 +77,38 @@ class Found:
     language: str | None
 
 
-def find_conversation(session: Session, channel: str, hashed: str) -> Found | None:
-    """The conversation with an address; None where there is none."""
-    row = session.connection().execute(_FIND, {"channel": channel, "hashed": hashed}).one_or_none()
-    return Found(row.id, row.language) if row else None
+def address_hashes(channel: str, address: str, *, keys: Sequence[bytes]) -> tuple[str, ...]:
+    """The hashes under which an address may be found: under today's key, and under those before it."""
+    return tuple(address_hash(channel, address, key=key) for key in keys)
+
+
+def find_conversation(session: Session, channel: str, *hashes: str) -> Found | None:
+    """The conversation with an address, under the first of its hashes that is known; None where there is none."""
+    for hashed in hashes:
+        row = session.connection().execute(_FIND, {"channel": channel, "hashed": hashed}).one_or_none()
+        if row is not None:
+            return Found(row.id, row.language)
+    return None
+
+
+def move(session: Session, channel: str, old: Sequence[str], hashed: str, *, address: str) -> bool:
+    """Let a conversation be found under another address, or under the hash of today's key.
+
+    Args:
+        old: the hashes of the address before.
+        hashed: the hash of the address from now on.
+        address: that one, encrypted.
+
+    Returns:
+        Whether there was one. Where the new address has a conversation already, both stay as they are.
+
+    """
+    found = find_conversation(session, channel, *old)
+    if found is None or find_conversation(session, channel, hashed) is not None:
+        return False
+    values = {"address_hash": hashed, "address": address}
+    session.execute(update(Conversation).where(Conversation.id == found.id).values(**values))
+    return True
 
 
 def conversation_of(session: Session, channel: str, hashed: str, *, now: datetime, address: str | None = None) -> Found:

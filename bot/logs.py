@@ -24,6 +24,7 @@ QUIET = (
     "sanic",
     "asyncio",
     "httpx",
+    "telegram",
     "uvicorn.access",
     "sse_starlette",
     "sqlalchemy",

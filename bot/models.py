@@ -93,6 +93,23 @@ class OutboxMessage(Base):
     state: Mapped[str | None] = mapped_column(String(16))
 
 
+class Attachment(Base):
+    """A file that came with a message while a person had the conversation (`bot.attachments`); reference and data encrypted."""
+
+    __tablename__ = "attachment"
+    __table_args__ = (UniqueConstraint("inbox_id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    inbox_id: Mapped[int] = mapped_column(ForeignKey("inbox.id", ondelete="CASCADE"))
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
+    reference: Mapped[str]
+    media_type: Mapped[str | None] = mapped_column(String(32))
+    data: Mapped[bytes | None] = mapped_column(deferred=True)
+    failure: Mapped[str | None] = mapped_column(String(32))
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    next_try_at: Mapped[datetime | None]
+
+
 class Deletion(Base):
     """A receipt: that somebody's data was deleted, when and how much; nothing that tells who."""
 

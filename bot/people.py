@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from actions.reply import Effect, Reply
 from bot import audit, cases
-from bot.models import Case, Conversation, Deletion, InboxMessage, OutboxMessage, Translation
+from bot.models import Attachment, Case, Conversation, Deletion, InboxMessage, OutboxMessage, Translation
 from knowledge.database import changed
 from knowledge.formats import long_date
 
@@ -41,6 +41,7 @@ def delete_messages(session: Session, conversation_id: str, *, up_to: int, now: 
     session.execute(delete(InboxMessage).where(mine, InboxMessage.id < up_to))
     session.execute(delete(Translation).where(Translation.inbox_id == up_to))
     session.execute(update(InboxMessage).where(InboxMessage.id == up_to).values(body="", understood=None))
+    session.execute(delete(Attachment).where(Attachment.inbox_id == up_to))  # the others went with their messages
     session.execute(update(Conversation).where(Conversation.id == conversation_id).values(slots={}, hint=None))
     _forget_cases(session, conversation_id, now=now)
     receipt = Receipt(secrets.token_hex(4).upper(), now, count)

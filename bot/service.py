@@ -53,9 +53,13 @@ class Service:
 
     def __post_init__(self) -> None:
         self.writer = Writer(self.sessions, before=self._is_the_same_file)
-        earlier = [key.get_secret_value().encode() for key in self.settings.old_secret_keys]
-        self.sessions.configure(info={audit.KEYS: [audit.key_from(one) for one in (self.key, *earlier)]})
-        self.addresses = AddressBook(self.key, earlier)
+        self.sessions.configure(info={audit.KEYS: [audit.key_from(one) for one in self.keys]})
+        self.addresses = AddressBook(self.key, self.keys[1:])
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """Today's key and those before it, newest first."""
+        return (self.key, *(key.get_secret_value().encode() for key in self.settings.old_secret_keys))
 
     @property
     def owns_database(self) -> bool:

@@ -16,11 +16,21 @@ class Received:
     Attributes:
         address: the channel's id of the person; kept encrypted.
         incoming: what they wrote, pressed or shared.
+        attachment: the channel's id of a file that came with it.
 
     """
 
     address: str
     incoming: Incoming
+    attachment: str | None = None
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Somebody whose id at the channel changed: they have another number."""
+
+    before: str
+    address: str
 
 
 class RetryLaterError(Exception):
@@ -69,5 +79,18 @@ class Channel(Protocol):
         Raises:
             RetryLaterError: try again.
             UndeliverableError: don't.
+
+        """
+
+    async def fetch(self, reference: str, *, most: int) -> bytes:
+        """A file that somebody sent.
+
+        Args:
+            reference: the channel's id of it.
+            most: bytes.
+
+        Raises:
+            RetryLaterError: try again.
+            UndeliverableError: don't; `too_large` where it has more bytes than that.
 
         """

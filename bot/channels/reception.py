@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,10 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import Reply
-from bot import cases, handover, inbox, outbox
+from bot import attachments, cases, handover, inbox, outbox
 from bot.addresses import AddressBook
 from bot.bidi import isolated
-from bot.channels.port import Channel, Received, RetryLaterError, UndeliverableError
+from bot.channels.port import Channel, Moved, Received, RetryLaterError, UndeliverableError
 from bot.frozen import FrozenPath
 from bot.inbox import Kind
 from bot.writer import Writer
@@ -36,7 +36,7 @@ class Reception:
     """Takes what channels receive.
 
     Args:
-        key: of the hashes by which people are looked up.
+        keys: of the hashes by which people are looked up, today's first.
         on_stored: told when something was stored, so that somebody answers and sends.
 
     """
@@ -48,14 +48,14 @@ class Reception:
         frozen: Callable[[], FrozenPath],
         addresses: AddressBook,
         *,
-        key: bytes,
+        keys: Sequence[bytes],
         on_stored: Callable[[], None],
     ) -> None:
         self._sessions = sessions
         self._writer = writer
         self._frozen = frozen
         self._addresses = addresses
-        self._key = key
+        self._keys = keys
         self._on_stored = on_stored
         # Whom we helped while the message could not be stored: it comes again, the help must not.
         self._helped: OrderedDict[tuple[str, str, str], str | None] = OrderedDict()
@@ -84,13 +84,22 @@ class Reception:
         await self._writer.run(lambda session: self._store(session, arrived), within=STORE_SECONDS)
         self._on_stored()
 
+    async def move(self, channel: Channel, moved: Moved) -> None:
+        """Let somebody keep their conversation who has another address now; raises as `take` does."""
+        before = inbox.address_hashes(channel.name, moved.before, keys=self._keys)
+        hashed = inbox.address_hash(channel.name, moved.address, key=self._keys[0])
+        sealed = self._addresses.seal(moved.address)
+        await self._writer.run(
+            lambda session: inbox.move(session, channel.name, before, hashed, address=sealed), within=STORE_SECONDS
+        )
+
     async def _is_with_staff(self, channel: Channel, received: Received, reply: Reply) -> bool:
         """Whether a member of staff is there for just this; where that can't be said at once, they are not."""
-        hashed = inbox.address_hash(channel.name, received.address, key=self._key)
+        hashes = inbox.address_hashes(channel.name, received.address, keys=self._keys)
 
         def look() -> str | None:
             with reading(self._sessions) as session:
-                found = inbox.find_conversation(session, channel.name, hashed)
+                found = inbox.find_conversation(session, channel.name, *hashes)
                 return cases.kind_with_staff(session, found.id) if found is not None else None
 
         try:
@@ -100,10 +109,14 @@ class Reception:
 
     def _store(self, session: Session, arrived: _Arrived) -> None:
         channel, received, now = arrived.channel, arrived.received, arrived.now
-        hashed = inbox.address_hash(channel.name, received.address, key=self._key)
+        hashed, *earlier = inbox.address_hashes(channel.name, received.address, keys=self._keys)
         sealed = self._addresses.seal(received.address)
+        if earlier:
+            inbox.move(session, channel.name, earlier, hashed, address=sealed)
         found = inbox.conversation_of(session, channel.name, hashed, now=now, address=sealed)
         inbox_id = inbox.accept(session, found.id, received.incoming, now=now, is_urgent=arrived.is_urgent)
+        if inbox_id is not None and received.attachment and cases.kind_with_staff(session, found.id) is not None:
+            attachments.note(session, inbox_id, found.id, received.attachment, self._addresses)
         if inbox_id is None or arrived.help is None or not arrived.help.topic:
             return
         with_staff = cases.kind_with_staff(session, found.id)

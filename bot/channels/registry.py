@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import structlog
 from telegram.error import InvalidToken, TelegramError
 
+from bot.attachments import Fetcher
 from bot.channels.delivery import Delivery
-from bot.channels.port import Channel, Received, RetryLaterError, UndeliverableError
+from bot.channels.port import Channel, Moved, Received, RetryLaterError, UndeliverableError
 from bot.channels.reception import Reception
 from bot.channels.telegram import Telegram, webhook_secret
 from bot.channels.whatsapp import WhatsApp
@@ -79,7 +80,10 @@ class Channels:
             self.whatsapp = WhatsApp(token, settings.whatsapp_phone_id, settings.whatsapp_api_url, content)
         addresses = service.addresses
         self.reception = Reception(
-            service.sessions, service.writer, frozen, addresses, key=service.key, on_stored=on_stored
+            service.sessions, service.writer, frozen, addresses, keys=service.keys, on_stored=on_stored
+        )
+        self.fetcher = Fetcher(
+            service.sessions, service.writer, self.by_name, addresses, clock=utc_now, on_fetched=lambda _: on_stored()
         )
         self.delivery = Delivery(service.sessions, service.writer, self.by_name, addresses, clock=utc_now)
 
@@ -93,6 +97,7 @@ class Channels:
         async with asyncio.TaskGroup() as tasks:
             if self.by_name:
                 tasks.create_task(self.delivery.run(), name="delivery")
+                tasks.create_task(self.fetcher.run(), name="attachments")
             if self.telegram is not None:
                 tasks.create_task(self._run_telegram(self.telegram), name="telegram")
 
@@ -105,6 +110,10 @@ class Channels:
                 await channel.send(received.address, reply)
             return
         await self.reception.take(channel, received, now=utc_now())
+
+    async def move(self, channel: Channel, moved: Moved) -> None:
+        """Somebody has another address from now on; raises where that could not be stored."""
+        await self.reception.move(channel, moved)
 
     async def _run_telegram(self, telegram: Telegram) -> None:
         public_url = self._service.settings.public_url

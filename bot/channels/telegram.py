@@ -43,6 +43,8 @@ MAX_TEXT_CHARACTERS = 4096  # https://core.telegram.org/bots/api#sendmessage, af
 MAX_CALLBACK_BYTES = 64  # https://core.telegram.org/bots/api#inlinekeyboardbutton
 BUTTON_CHARACTERS = 40  # wider ones are cut on a small phone
 POLL_SECONDS = 25
+EMPTY_SECONDS = 0.2
+MOST_FAILURES = 3  # of one update
 PAUSE_SECONDS = 3.0  # after a failure, before asking again
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 (its name)
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
@@ -114,10 +116,18 @@ def _message(message: Message, languages: frozenset[str]) -> Received | None:
         position = f"{message.location.latitude},{message.location.longitude}"
         return Received(address, Incoming(provider_id, Kind.LOCATION, position, hint))
     if message.caption:
-        return Received(address, Incoming(provider_id, Kind.TEXT, message.caption, hint))
+        return Received(address, Incoming(provider_id, Kind.TEXT, message.caption, hint), _file_of(message))
     if message.effective_attachment is not None:
-        return Received(address, Incoming(provider_id, Kind.BUTTON, "/cannot_read", hint))
+        return Received(address, Incoming(provider_id, Kind.BUTTON, "/cannot_read", hint), _file_of(message))
     return None  # somebody joined, a pinned message: nothing was said
+
+
+def _file_of(message: Message) -> str | None:
+    """The id of the file in a message; of a picture the largest of its sizes. Contacts and the like are no files."""
+    attached = message.effective_attachment
+    if isinstance(attached, list | tuple):
+        attached = attached[-1] if attached else None
+    return getattr(attached, "file_id", None)
 
 
 def _said(text: str, languages: frozenset[str]) -> tuple[Kind, str]:
@@ -229,8 +239,36 @@ class Telegram:
             raise RetryLaterError(type(error).__name__) from None
         return str(sent.message_id) if sent is not None else None
 
+    async def fetch(self, reference: str, *, most: int) -> bytes:
+        """A file that somebody sent; see `bot.channels.port.Channel`."""
+        try:
+            found = await self.bot.get_file(reference)
+            if (found.file_size or 0) > most:
+                raise UndeliverableError("too_large")
+            return bytes(await found.download_as_bytearray())
+        except RetryAfter as error:
+            raise RetryLaterError("flood") from error
+        except BadRequest as error:
+            # Telegram gives out no file above 20 MB, and none that it has forgotten.
+            raise UndeliverableError("too_large" if "too big" in error.message.lower() else "gone") from None
+        except TelegramError as error:
+            raise RetryLaterError(type(error).__name__) from None
+
     async def start(self, *, webhook: str | None, secret: str) -> None:
-        """Set commands and webhook; raises `telegram.error.TelegramError` where Telegram refuses or can't be reached."""
+        """Set webhook and commands; raises `telegram.error.TelegramError` where Telegram refuses or can't be reached."""
+        if webhook is None:
+            await self.bot.delete_webhook(drop_pending_updates=False)
+        else:
+            await self.bot.set_webhook(
+                webhook, secret_token=secret, allowed_updates=ALLOWED_UPDATES, drop_pending_updates=False
+            )
+        try:
+            await self._set_commands()
+        except TelegramError as error:
+            # Messages are worth more than the list of commands beside the field.
+            log.warning("telegram_commands_not_set", error=type(error).__name__)
+
+    async def _set_commands(self) -> None:
         content = self._content()
         for code in (None, *content.languages):
             phrases = content.phrases[code or "en"].phrases
@@ -241,12 +279,6 @@ class Telegram:
             ]
             await self.bot.set_my_commands(commands, language_code=code)
             await self.bot.set_my_short_description(phrases["page.tagline"], language_code=code)
-        if webhook is None:
-            await self.bot.delete_webhook(drop_pending_updates=False)
-        else:
-            await self.bot.set_webhook(
-                webhook, secret_token=secret, allowed_updates=ALLOWED_UPDATES, drop_pending_updates=False
-            )
 
     async def take(self, update: Update, take: Take) -> None:
         """Hand one update on; raises what `take` raises where it could not be stored.
@@ -264,11 +296,11 @@ class Telegram:
         if parsed.pressed is not None:
             await self._mark(parsed.pressed)
 
-    async def take_webhook(self, data: object, take: Take) -> None:
-        """Hand on what a webhook brought; raises `MalformedPayloadError` where it is no update."""
+    async def take_raw(self, data: object, take: Take) -> None:
+        """Hand on what a webhook or a poll brought; raises `MalformedPayloadError` where it is no update."""
         try:
             update = Update.de_json(data, self.bot) if isinstance(data, dict) else None
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
             update = None
         if update is None:
             raise MalformedPayloadError("this is no update of Telegram's")
@@ -277,22 +309,38 @@ class Telegram:
     async def poll(self, take: Take) -> None:
         """Ask for updates until cancelled. An update that can't be stored is asked for again."""
         offset: int | None = None
+        failures = 0
         while True:
             try:
-                updates = await self.bot.get_updates(
-                    offset=offset, timeout=POLL_SECONDS, allowed_updates=ALLOWED_UPDATES
+                # The library's own call reads all updates or none, and writes them into the log where it can't read one.
+                updates = await self.bot.do_api_request(
+                    "getUpdates", {"offset": offset, "timeout": POLL_SECONDS, "allowed_updates": ALLOWED_UPDATES}
                 )
+                if not updates:
+                    # Telegram has waited; a server that doesn't is not asked all the time.
+                    await asyncio.sleep(EMPTY_SECONDS)
                 for update in updates:
                     try:
-                        await self.take(update, take)
+                        await self.take_raw(update, take)
                     except MalformedPayloadError:
                         log.warning("telegram_update_left_out")
-                    offset = update.update_id + 1
+                    except (TelegramError, SQLAlchemyError, TimeoutError):
+                        raise  # it comes again
+                    except Exception:
+                        log.exception("telegram_update_failed")
+                        failures += 1
+                        if failures < MOST_FAILURES:
+                            break  # it comes again; one that never works may not keep everybody else waiting
+                    failures = 0
+                    offset = int(update["update_id"]) + 1
             except InvalidToken:
                 log.error("telegram_token_refused")
                 await asyncio.sleep(60)
             except (TelegramError, SQLAlchemyError, TimeoutError) as error:
                 log.warning("telegram_poll_failed", error=type(error).__name__)
+                await asyncio.sleep(PAUSE_SECONDS)
+            except (KeyError, TypeError, ValueError):
+                log.warning("telegram_poll_not_read")  # an answer without the numbers of its updates
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _mark(self, query: CallbackQuery) -> None:
@@ -312,5 +360,6 @@ class Telegram:
             ]
             for row in message.reply_markup.inline_keyboard
         ]
-        with suppress(TelegramError):
+        # An answer that the library can't read is no trouble either: the message was taken before.
+        with suppress(TelegramError, AttributeError, KeyError, TypeError, ValueError):
             await message.edit_reply_markup(InlineKeyboardMarkup(rows))

@@ -13,11 +13,19 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from actions.reply import Button, Reply
-from bot.channels.port import ForgedRequestError, MalformedPayloadError, Received, RetryLaterError, UndeliverableError
+from bot.channels.port import (
+    ForgedRequestError,
+    MalformedPayloadError,
+    Moved,
+    Received,
+    RetryLaterError,
+    UndeliverableError,
+)
 from bot.channels.render import blocks, shortened, split, with_bold
 from bot.inbox import Incoming, Kind
 from knowledge.files import Content
@@ -35,6 +43,7 @@ RATE_LIMITED = frozenset({4, 80007, 130429, 131048, 131056})
 WINDOW_CLOSED = 131047
 NEVER = frozenset({131026, 131051, 131009, 100, 470, 131021})  # not on WhatsApp, not supported, wrong value
 ATTACHMENTS = frozenset({"audio", "voice", "image", "video", "document", "sticker", "contacts", "unsupported", "order"})
+CHANGED_NUMBER = frozenset({"user_changed_number", "customer_changed_number"})
 TEMPLATE = (
     "wegwijs_answer"  # approved in every served language: "There is an answer for you. Reply with OK to read it."
 )
@@ -54,6 +63,7 @@ class Parsed:
 
     received: tuple[Received, ...]
     statuses: tuple[Status, ...]
+    moved: tuple[Moved, ...] = ()
 
 
 def handshake(query: Mapping[str, str], *, token: str) -> str:
@@ -82,10 +92,23 @@ def parse(body: bytes) -> Parsed:
         data = json.loads(body)
         changes = [change["value"] for entry in data["entry"] for change in entry["changes"]]
         received = [one for value in changes for message in value.get("messages", ()) for one in _message(message)]
+        moved = [one for value in changes for one in _moved(value)]
         statuses = [Status(s["id"], s["status"]) for value in changes for s in value.get("statuses", ())]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise MalformedPayloadError("this is no webhook of WhatsApp's") from None
-    return Parsed(tuple(received), tuple(statuses))
+    return Parsed(tuple(received), tuple(statuses), tuple(moved))
+
+
+def _moved(value: Mapping[str, Any]) -> Iterator[Moved]:
+    """People who have another number, or whose id at the business account changed with it."""
+    for message in value.get("messages", ()):
+        system = message.get("system") if message.get("type") == "system" else None
+        if system and system.get("type") in CHANGED_NUMBER:
+            now = system.get("wa_id") or system.get("new_wa_id")
+            if now and message.get("from"):
+                yield Moved(str(message["from"]), str(now))
+    for update in value.get("user_id_update", ()):
+        yield Moved(str(update["user_id"]["previous"]), str(update["user_id"]["current"]))
 
 
 def _message(message: Mapping[str, Any]) -> Iterator[Received]:
@@ -96,6 +119,7 @@ def _message(message: Mapping[str, Any]) -> Iterator[Received]:
         message["type"],
     )
     incoming: Incoming | None = None
+    attachment: object = None
     if kind == "text":
         incoming = Incoming(provider_id, Kind.TEXT, str(message["text"]["body"]))
     elif kind == "interactive":
@@ -108,14 +132,16 @@ def _message(message: Mapping[str, Any]) -> Iterator[Received]:
         position = f"{float(message['location']['latitude'])},{float(message['location']['longitude'])}"
         incoming = Incoming(provider_id, Kind.LOCATION, position)
     elif kind in ATTACHMENTS:
-        caption = (message.get(kind) or {}).get("caption") if isinstance(message.get(kind), dict) else None
+        attached = message.get(kind)
+        about = attached if isinstance(attached, dict) else {}
+        caption, attachment = about.get("caption"), about.get("id")
         incoming = (
             Incoming(provider_id, Kind.TEXT, str(caption))
             if caption
             else Incoming(provider_id, Kind.BUTTON, "/cannot_read")
         )
     if incoming is not None:  # reactions and system messages say nothing to us
-        yield Received(address, incoming)
+        yield Received(address, incoming, str(attachment) if attachment else None)
 
 
 def render(reply: Reply, *, choose: str, location: str | None = None) -> list[dict[str, Any]]:
@@ -197,6 +223,7 @@ class WhatsApp:
 
     def __init__(self, token: str, phone_id: str, api_url: str, content: Callable[[], Content]) -> None:
         self._content = content
+        self._api_url = api_url.rstrip("/")
         self._client = httpx.AsyncClient(
             base_url=f"{api_url.rstrip('/')}/{phone_id}",
             headers={"Authorization": f"Bearer {token}"},
@@ -218,6 +245,29 @@ class WhatsApp:
                 sent = await self._post({"to": address, "type": "template", "template": template})
                 raise UndeliverableError("window_closed") from None
         return sent
+
+    async def fetch(self, reference: str, *, most: int) -> bytes:
+        """A file that somebody sent; see `bot.channels.port.Channel`."""
+        try:
+            # Meta gives an address that is good for five minutes and wants the same token.
+            about = await self._client.get(f"{self._api_url}/{quote(reference, safe='')}")
+            about.raise_for_status()
+            if int(about.json().get("file_size") or 0) > most:
+                raise UndeliverableError("too_large")
+            data = bytearray()
+            async with self._client.stream("GET", str(about.json()["url"])) as answer:
+                answer.raise_for_status()
+                async for piece in answer.aiter_bytes():
+                    data += piece
+                    if len(data) > most:
+                        raise UndeliverableError("too_large")
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code in (400, 404, 410):
+                raise UndeliverableError("gone") from None
+            raise RetryLaterError(f"http_{error.response.status_code}") from None
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RetryLaterError(type(error).__name__) from None
+        return bytes(data)
 
     async def mark_read(self, provider_id: str) -> None:
         """Tell the person that the message was read; a failure is nobody's trouble."""

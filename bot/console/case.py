@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from bot import staff, translation
+from bot import attachments, audit, staff, translation
 from bot.canned import Canned, canned
 from bot.cases import CaseStateError, Outcome, State
 from bot.console import access, views
@@ -129,6 +129,36 @@ async def _page_of(
         outcomes=CHOSEN_OUTCOMES,
         longest=LONGEST_TEXT,
     )
+
+
+@router.get("/{case_id}/files/{file_id}")
+async def file(request: Request, person: Helper, case_id: int, file_id: int) -> Response:
+    """What the person sent, to save and never to be shown in the page of the console."""
+    service, now = request.app.state.service, utc_now()
+
+    def look(session: Session) -> attachments.File | None:
+        row = views.find(session, case_id, now=now)
+        if row is None:
+            return None
+        if not views.may_see(person, row):
+            raise PermissionError
+        conversation_id = views.conversation_of(session, case_id)[0]
+        found = attachments.read(session, file_id, conversation_id or "", service.addresses)
+        if found is not None:
+            audit.record(session, person.id, "file_read", case_id=case_id, details={"file": file_id}, now=now)
+        return found
+
+    try:
+        found = await service.writer.run(look)
+    except PermissionError:
+        await access.refuse(request, person, case_id)
+    if found is None:
+        raise HTTPException(404, "no_file")
+    headers = {
+        "Content-Disposition": f'attachment; filename="{found.name}"',
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    return Response(found.data, media_type=found.media_type, headers=headers)
 
 
 @router.post("/{case_id}/claim")

@@ -16,7 +16,17 @@ from sqlalchemy.orm import Session
 from bot import presence
 from bot.cases import Consent, State
 from bot.inbox import Kind
-from bot.models import AuditEntry, Case, Conversation, InboxMessage, Note, OutboxMessage, Staff, Translation
+from bot.models import (
+    Attachment,
+    AuditEntry,
+    Case,
+    Conversation,
+    InboxMessage,
+    Note,
+    OutboxMessage,
+    Staff,
+    Translation,
+)
 from bot.sign_in import Person
 from bot.staff import SEES_ALL_CASES
 
@@ -58,6 +68,7 @@ class Line:
     understood: dict[str, Any] | None = None
     translation: str | None = None
     inbox_id: int | None = None
+    file: Attachment | None = None
 
 
 @dataclass(frozen=True)
@@ -145,9 +156,12 @@ def mark_of_case(session: Session, row: Row, staff_id: str) -> str:
     came = select(func.max(InboxMessage.id), func.count(InboxMessage.understood)).where(
         InboxMessage.conversation_id == conversation_id
     )
+    files = select(func.count(Attachment.media_type), func.count(Attachment.failure)).where(
+        Attachment.conversation_id == conversation_id
+    )
     noted = select(func.max(Note.id)).where(Note.case_id == row.id)
     consent = select(Case.consent).where(Case.id == row.id)
-    marks = [session.execute(one).one() for one in (said, came, noted, consent)]
+    marks = [session.execute(one).one() for one in (said, came, files, noted, consent)]
     return hashlib.sha256(repr((marks, row.kind, row.state, row.owner, row.others(staff_id))).encode()).hexdigest()
 
 
@@ -226,6 +240,10 @@ def _row(case: Case, owner_name: str | None, now: datetime, watchers: Sequence[t
 
 
 def _what_was_said(session: Session, conversation_id: str, language: str) -> list[Line]:
+    files = {
+        file.inbox_id: file
+        for file in session.scalars(select(Attachment).where(Attachment.conversation_id == conversation_id))
+    }
     of_message = and_(Translation.inbox_id == InboxMessage.id, Translation.language == language)
     came = session.execute(
         select(
@@ -249,6 +267,7 @@ def _what_was_said(session: Session, conversation_id: str, language: str) -> lis
             understood=understood,
             translation=translation,
             inbox_id=inbox_id,
+            file=files.get(inbox_id),
         )
         for at, kind, body, understood, translation, inbox_id in came
     ]

@@ -46,6 +46,7 @@ CLEAN_UP_EVERY = timedelta(hours=1)
 SILENCE_CHECK_SECONDS = 10.0
 CASES_CHECK_SECONDS = 0.5
 MARKS_EVERY_SECONDS = 2.0
+CHANNELS_PAUSE_SECONDS = 1.0
 DATABASE_CHECK_SECONDS = 1.0
 DATABASE_PATIENCE_SECONDS = 3.0  # that the start waits for it
 URGENT_PER_MINUTE = 60  # urgent messages of one conversation that are taken beyond its ordinary limit
@@ -246,7 +247,14 @@ async def _watch_content(app: FastAPI) -> None:
 
 
 async def _run_channels(app: FastAPI) -> None:
-    await app.state.channels.run()
+    while True:
+        try:
+            await app.state.channels.run()
+            return
+        except Exception:
+            # One that failed has stopped the others: all begin again, nothing is lost meanwhile.
+            log.exception("channels_failed")
+        await asyncio.sleep(CHANNELS_PAUSE_SECONDS)
 
 
 async def _write_marks(app: FastAPI) -> None:

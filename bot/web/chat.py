@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, NoReturn
@@ -127,11 +127,12 @@ def _service(request: Request) -> Service:
 ServiceOf = Annotated[Service, Depends(_service)]
 
 
-def _hashed(service: Service, authorization: str) -> str:
+def _hashes(service: Service, authorization: str) -> tuple[str, ...]:
+    """Where the conversation may be found: under today's key first."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise HTTPException(status.HTTP_401_UNAUTHORIZED, "error.no_token")
-    return inbox.address_hash(CHANNEL, token, key=service.key)
+    return inbox.address_hashes(CHANNEL, token, keys=service.keys)
 
 
 def _gone() -> NoReturn:
@@ -139,11 +140,11 @@ def _gone() -> NoReturn:
 
 
 async def _conversation_id(service: ServiceOf, authorization: Annotated[str, Header()] = "") -> str:
-    hashed = _hashed(service, authorization)
+    hashes = _hashes(service, authorization)
 
     def find() -> Found | None:
         with reading(service.sessions) as session:
-            return inbox.find_conversation(session, CHANNEL, hashed)
+            return inbox.find_conversation(session, CHANNEL, *hashes)
 
     found = await run_in_threadpool(find)
     return found.id if found is not None else _gone()
@@ -341,13 +342,14 @@ async def _take(request: Request, service: Service, arrival: _Arrival, authoriza
     if isinstance(arrival.data, HTTPException):
         raise arrival.data
     incoming, message_id = _incoming(arrival, service.settings.max_text_characters)
-    hashed = _hashed(service, authorization)
+    hashes = _hashes(service, authorization)
+    hashed = hashes[0]
     limits = request.app.state.limits
     # The limits are for those who flood, not for those who cry.
     is_free = arrival.is_certain and limits.urgent.allows(hashed)
     is_over = not is_free and not (limits.messages.allows(hashed) and limits.of_address.allows(_address(request)))
     stored = await service.writer.run(
-        lambda session: _store(session, hashed, incoming, arrival, is_over=is_over), within=STORE_SECONDS
+        lambda session: _store(session, hashes, incoming, arrival, is_over=is_over), within=STORE_SECONDS
     )
     if stored is None:
         _gone()
@@ -369,8 +371,10 @@ class _Stored:
     cursor: int | None = None
 
 
-def _store(session: Session, hashed: str, incoming: Incoming, arrival: _Arrival, *, is_over: bool) -> _Stored | None:
-    found = inbox.find_conversation(session, CHANNEL, hashed)
+def _store(
+    session: Session, hashes: Sequence[str], incoming: Incoming, arrival: _Arrival, *, is_over: bool
+) -> _Stored | None:
+    found = inbox.find_conversation(session, CHANNEL, *hashes)
     if found is None:
         return None
     if is_over:

@@ -30,7 +30,7 @@ async def take_telegram(request: Request) -> Response:
         raise HTTPException(404)
     try:
         telegram.verify(request.headers, secret=telegram.webhook_secret(request.app.state.service.key))
-        await channel.take_webhook(json.loads(await _body(request)), lambda received: channels.take(channel, received))
+        await channel.take_raw(json.loads(await _body(request)), lambda received: channels.take(channel, received))
     except ForgedRequestError:
         raise HTTPException(403) from None
     except (MalformedPayloadError, ValueError, RecursionError):
@@ -66,6 +66,8 @@ async def take_whatsapp(request: Request) -> Response:
         raise HTTPException(403) from None
     except MalformedPayloadError:
         raise HTTPException(400) from None
+    for moved in parsed.moved:
+        await channels.move(channel, moved)
     for received in parsed.received:
         await channels.take(channel, received)
         request.app.state.beside.add(

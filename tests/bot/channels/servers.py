@@ -19,6 +19,22 @@ from starlette.routing import Route
 from tests.process import free_port
 
 TOKEN = "123456:test-token"
+SECRET = "app-secret"
+
+
+def over_telegram(server: Loopback) -> dict[str, Any]:
+    return {"telegram_bot_token": TOKEN, "telegram_api_url": server.url}
+
+
+def over_whatsapp(server: Loopback) -> dict[str, Any]:
+    return {
+        "whatsapp_token": "meta-token",
+        "whatsapp_phone_id": "555",
+        "whatsapp_app_secret": SECRET,
+        "whatsapp_verify_token": "verify-me",
+        "whatsapp_api_url": f"{server.url}/v21.0",
+        "public_url": "https://wegwijs.example",
+    }
 
 
 class Loopback:
@@ -51,7 +67,12 @@ class TelegramServer(Loopback):
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answers: deque[tuple[int, dict[str, Any]]] = deque()  # to the next sendMessage calls, instead of success
         self._next = 1
-        super().__init__(Starlette(routes=[Route("/bot{token}/{method}", self._call, methods=["POST", "GET"])]))
+        self.files: dict[str, bytes] = {}
+        routes = [
+            Route("/bot{token}/{method}", self._call, methods=["POST", "GET"]),
+            Route("/file/bot{token}/{name}", lambda request: Response(self.files[request.path_params["name"]])),
+        ]
+        super().__init__(Starlette(routes=routes))
 
     def say(self, chat: int, text: str | None = None, **more: Any) -> None:
         message = {
@@ -90,6 +111,13 @@ class TelegramServer(Loopback):
             return JSONResponse({"ok": False, "error_code": 401, "description": "Unauthorized"}, 401)
         if method == "getUpdates":
             return JSONResponse({"ok": True, "result": await self._waiting(int(fields.get("offset") or 0))})
+        if method == "getFile":
+            if fields["file_id"] not in self.files:
+                return JSONResponse(
+                    {"ok": False, "error_code": 400, "description": "Bad Request: file is too big"}, 400
+                )
+            found = {"file_id": "f", "file_unique_id": "u", "file_path": fields["file_id"]}
+            return JSONResponse({"ok": True, "result": found})
         if method == "sendMessage":
             if self.answers:
                 code, body = self.answers.popleft()
@@ -116,7 +144,24 @@ class MetaServer(Loopback):
         self.sent: list[dict[str, Any]] = []
         self.read: list[str] = []
         self.answers: deque[Response] = deque()
-        super().__init__(Starlette(routes=[Route("/v21.0/{phone}/messages", self._messages, methods=["POST"])]))
+        self.files: dict[str, bytes] = {}
+        routes = [
+            Route("/v21.0/{phone}/messages", self._messages, methods=["POST"]),
+            Route("/v21.0/{name}", self._file),
+            Route("/files/{name}", self._bytes),
+        ]
+        super().__init__(Starlette(routes=routes))
+
+    def _file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self.files:
+            return JSONResponse({"error": {"code": 100}}, 404)
+        return JSONResponse({"url": f"{self.url}/files/{name}", "mime_type": "text/html"})
+
+    def _bytes(self, request: Request) -> Response:
+        if request.headers["authorization"] != "Bearer meta-token":
+            return Response(status_code=401)
+        return Response(self.files[request.path_params["name"]])
 
     async def _messages(self, request: Request) -> Response:
         body = await request.json()

@@ -7,80 +7,28 @@ import hmac
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from actions.reply import Button, Reply
-from bot.assistant_port import Outcome
 from bot.channels.telegram import webhook_secret
-from bot.inbox import Turn
-from bot.service import Service, open_service
-from bot.settings import Settings, SettingsError, read_settings
-from bot.web.app import create_app
+from bot.service import Service
+from bot.settings import SettingsError, read_settings
 from knowledge.files import Content
-from tests.bot.channels.servers import TOKEN, MetaServer, TelegramServer, no_json, refused
+from tests.bot.channels.servers import (
+    SECRET,
+    MetaServer,
+    TelegramServer,
+    no_json,
+    over_telegram,
+    over_whatsapp,
+    refused,
+)
 from tests.patience import until
 
 CRY = "I want to kill myself"
-SECRET = "app-secret"
-
-
-class Answering:
-    async def respond(self, turn: Turn) -> Outcome:
-        button = Button(label="Menu", payload="/menu")
-        return Outcome((Reply(language="en", text=f"heard {turn.body} <b>&", buttons=(button,)),), {"language": "en"})
-
-
-@pytest.fixture
-def telegram() -> Iterator[TelegramServer]:
-    server = TelegramServer()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def meta() -> Iterator[MetaServer]:
-    server = MetaServer()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def start(service: Service, content: Content, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., TestClient]]:
-    """Starts the application on the database of the test with more settings; several times where a test restarts it."""
-    monkeypatch.setattr(Service, "load_assistant", lambda self: Answering())
-    opened: list[tuple[TestClient, Service]] = []
-
-    def begin(**more: Any) -> TestClient:
-        settings = Settings(
-            _env_file=None,
-            database_url=str(service.engine.url),
-            secret_key="key of the tests",
-            **more,
-        )
-        made = open_service(settings, content)
-        client = TestClient(create_app(made))
-        client.__enter__()
-        opened.append((client, made))
-        return client
-
-    begin.stop = lambda: _stop(opened.pop())  # type: ignore[attr-defined]
-    yield begin
-    for one in opened:
-        _stop(one)
-
-
-def _stop(one: tuple[TestClient, Service]) -> None:
-    one[0].__exit__(None, None, None)
-    one[1].close()
-
-
-def over_telegram(server: TelegramServer) -> dict[str, Any]:
-    return {"telegram_bot_token": TOKEN, "telegram_api_url": server.url}
 
 
 def test_a_message_is_answered_as_html_with_buttons(telegram: TelegramServer, start: Any) -> None:
@@ -257,17 +205,6 @@ def test_a_closed_channel_says_one_sentence_and_stores_nothing(
 # --- WhatsApp ---------------------------------------------------------------------------------------
 
 
-def over_whatsapp(server: MetaServer) -> dict[str, Any]:
-    return {
-        "whatsapp_token": "meta-token",
-        "whatsapp_phone_id": "555",
-        "whatsapp_app_secret": SECRET,
-        "whatsapp_verify_token": "verify-me",
-        "whatsapp_api_url": f"{server.url}/v21.0",
-        "public_url": "https://wegwijs.example",
-    }
-
-
 def brought(client: TestClient, *, signed: bool = True, **value: Any) -> int:
     body = json.dumps({"entry": [{"changes": [{"value": value}]}]}, ensure_ascii=False).encode()
     signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest() if signed else "0" * 64
@@ -371,6 +308,65 @@ def test_statuses_come_in_any_order_and_never_step_back(meta: MetaServer, start:
     for status in ("read", "delivered", "sent"):
         assert brought(client, statuses=[{"id": "wamid.out1", "status": status}]) == 200
     assert state() == "read"
+
+
+CHANGED = {"type": "user_changed_number", "wa_id": "31699999999", "body": "x changed from a to b"}
+
+
+@pytest.mark.parametrize(
+    ("first", "moves", "then"),
+    [
+        ({"from": "31612345678"}, {"messages": [message(2, type="system", system=CHANGED)]}, {"from": "31699999999"}),
+        (
+            {"from_user_id": "NL.1"},
+            {"user_id_update": [{"user_id": {"previous": "NL.1", "current": "NL.2"}}]},
+            {"from_user_id": "NL.2"},
+        ),
+    ],
+)
+def test_who_changes_their_number_keeps_the_conversation(
+    meta: MetaServer, start: Any, service: Service, first: dict, moves: dict, then: dict
+) -> None:
+    client = start(**over_whatsapp(meta))
+    said = {"type": "text", "text": {"body": "hello"}}
+    assert brought(client, messages=[{"id": "wamid.1", **first, **said}]) == 200
+    until(lambda: len(meta.sent) == 1)
+    assert brought(client, **moves) == 200
+    assert brought(client, messages=[{"id": "wamid.3", **then, **said}]) == 200
+    until(lambda: len(meta.sent) == 2)
+    assert meta.sent[1]["to"] == next(iter(then.values()))
+    with service.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM conversation")).scalar() == 1
+
+
+def test_a_number_that_has_a_conversation_of_its_own_is_left_alone(
+    meta: MetaServer, start: Any, service: Service
+) -> None:
+    client = start(**over_whatsapp(meta))
+    said = {"type": "text", "text": {"body": "hello"}}
+    for number, sender in enumerate(("31612345678", "31699999999")):
+        brought(client, messages=[{"id": f"wamid.{number}", "from": sender, **said}])
+    assert brought(client, messages=[message(5, type="system", system=CHANGED)]) == 200
+    with service.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM conversation")).scalar() == 2
+
+
+def test_people_are_known_under_the_next_secret_key(telegram: TelegramServer, start: Any, service: Service) -> None:
+    client = start(**over_telegram(telegram), secret_key="the first key, long enough")
+    token = client.post("/api/v1/conversations").json()["token"]
+    telegram.say(7, "one")
+    until(lambda: len(telegram.sent) == 1)
+    start.stop()
+    keys = {"secret_key": "the second key, long enough", "old_secret_keys": ("the first key, long enough",)}
+    client = start(**over_telegram(telegram), **keys)
+    telegram.say(7, "two")
+    until(lambda: len(telegram.sent) == 2)
+    with service.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM conversation WHERE channel = 'telegram'")).scalar() == 1
+    headers = {"Authorization": f"Bearer {token}"}
+    body = {"id": "message-1", "text": "hello"}
+    assert client.post("/api/v1/messages", json=body, headers=headers).status_code == 202
+    assert client.get("/api/v1/messages", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
