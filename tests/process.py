@@ -28,14 +28,15 @@ class Process:
     """`wegwijs serve` on a free port, with a database of its own.
 
     Args:
+        port: a free one where it is not given.
         settings: environment variables beside those.
 
     """
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, port: int | None = None, **settings: str) -> None:
         self._folder = folder
         self._settings = settings
-        self.port = free_port()
+        self.port = port or free_port()
         self.log = folder / "log.jsonl"
         self.start()
 
