@@ -24,6 +24,10 @@ settings.load_profile("usual")
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)  # a Monday morning, after office hours begin
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--burst", type=int, default=60, help="updates of Telegram's that come at once")
+
+
 @pytest.fixture(scope="session")
 def content() -> Content:
     loaded, faults = load()

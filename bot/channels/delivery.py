@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -72,6 +73,7 @@ class Delivery:
         self._clock = clock
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._turn_of_channel: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._next_of_channel: dict[str, float] = {}
         self._next_of_person: dict[str, float] = {}
 
@@ -150,9 +152,9 @@ class Delivery:
         channel, now = self._channels[due.channel], self._clock()
         if not await self._writer.run(lambda session: _lease(session, due.id, now=now)):
             return
-        await self._keep_pace(channel, due.conversation_id)
+        await self._keep_pace(channel)
         try:
-            provider_id = await channel.send(self._addresses.read(due.address), due.reply)
+            provider_id = await self._sent(channel, due)
         except RetryLaterError as error:
             await self._again(due, error)
         except (UndeliverableError, UnreadableAddressError) as error:
@@ -166,6 +168,12 @@ class Delivery:
             sent_at = self._clock()
             await self._writer.run(lambda session: outbox.record_sent(session, due.id, provider_id, now=sent_at))
 
+    async def _sent(self, channel: Channel, due: Due) -> str | None:
+        try:
+            return await channel.send(self._addresses.read(due.address), due.reply)
+        finally:
+            self._next_of_person[due.conversation_id] = time.monotonic() + channel.per_person_seconds
+
     async def _again(self, due: Due, error: RetryLaterError) -> None:
         if due.attempts + 1 >= MOST_ATTEMPTS:
             log.warning("given_up", channel=due.channel, conversation=due.conversation_id, reason=error.reason)
@@ -178,13 +186,11 @@ class Delivery:
         when = self._clock() + pause
         await self._writer.run(lambda session: outbox.record_retry(session, due.id, when))
 
-    async def _keep_pace(self, channel: Channel, conversation_id: str) -> None:
-        now = time.monotonic()
-        slot = max(now, self._next_of_channel.get(channel.name, 0.0))
-        self._next_of_channel[channel.name] = slot + 1 / channel.per_second
-        if slot > now:
-            await asyncio.sleep(slot - now)
-        self._next_of_person[conversation_id] = time.monotonic() + channel.per_person_seconds
+    async def _keep_pace(self, channel: Channel) -> None:
+        # One after the other, and each from when the last one really went: after a standstill nothing is caught up with.
+        async with self._turn_of_channel[channel.name]:
+            await asyncio.sleep(self._next_of_channel.get(channel.name, 0.0) - time.monotonic())
+            self._next_of_channel[channel.name] = time.monotonic() + 1 / channel.per_second
         if len(self._next_of_person) > 10 * AT_ONCE:
             moment = time.monotonic()
             self._next_of_person = {who: at for who, at in self._next_of_person.items() if at > moment}

@@ -68,6 +68,8 @@ class TelegramServer(Loopback):
         self.answers: deque[tuple[int, dict[str, Any]]] = deque()  # to the next sendMessage calls, instead of success
         self._next = 1
         self.files: dict[str, bytes] = {}
+        self.flood_every = 0  # every how many messages one is refused as too many
+        self._asked = 0
         routes = [
             Route("/bot{token}/{method}", self._call, methods=["POST", "GET"]),
             Route("/file/bot{token}/{name}", lambda request: Response(self.files[request.path_params["name"]])),
@@ -119,6 +121,10 @@ class TelegramServer(Loopback):
             found = {"file_id": "f", "file_unique_id": "u", "file_path": fields["file_id"]}
             return JSONResponse({"ok": True, "result": found})
         if method == "sendMessage":
+            self._asked += 1
+            if self.flood_every and self._asked % self.flood_every == 0:
+                flood = {"description": "Too Many Requests: retry after 2", "parameters": {"retry_after": 2}}
+                return JSONResponse({"ok": False, "error_code": 429, **flood}, 429)
             if self.answers:
                 code, body = self.answers.popleft()
                 return JSONResponse({"ok": False, "error_code": code, **body}, code)
