@@ -1,6 +1,6 @@
 """Payloads that no provider sends: whatever comes, the answer is one of those decided, and nothing of it stands in a log.
 
-`pytest tests/bot/channels/test_malformed.py --hypothesis-profile=many` tries 10,000 for each channel.
+`pytest tests/bot/channels/test_malformed.py --hypothesis-profile=thorough` tries 10,000 for each channel.
 """
 
 from __future__ import annotations
