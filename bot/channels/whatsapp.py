@@ -93,7 +93,7 @@ def parse(body: bytes) -> Parsed:
         changes = [change["value"] for entry in data["entry"] for change in entry["changes"]]
         received = [one for value in changes for message in value.get("messages", ()) for one in _message(message)]
         moved = [one for value in changes for one in _moved(value)]
-        statuses = [Status(s["id"], s["status"]) for value in changes for s in value.get("statuses", ())]
+        statuses = [Status(str(s["id"]), str(s["status"])) for value in changes for s in value.get("statuses", ())]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise MalformedPayloadError("this is no webhook of WhatsApp's") from None
     return Parsed(tuple(received), tuple(statuses), tuple(moved))

@@ -308,6 +308,8 @@ def test_statuses_come_in_any_order_and_never_step_back(meta: MetaServer, start:
     for status in ("read", "delivered", "sent"):
         assert brought(client, statuses=[{"id": "wamid.out1", "status": status}]) == 200
     assert state() == "read"
+    assert brought(client, statuses=[{"id": ["x"], "status": {}}]) == 200  # nobody's message
+    assert state() == "read"
 
 
 CHANGED = {"type": "user_changed_number", "wa_id": "31699999999", "body": "x changed from a to b"}
