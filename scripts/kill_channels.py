@@ -29,6 +29,9 @@ import httpx
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from actions.reply import Reply  # noqa: E402
+from bot.channels import telegram as telegram_module  # noqa: E402
+from bot.channels import whatsapp as whatsapp_module  # noqa: E402
 from bot.channels.telegram import webhook_secret  # noqa: E402
 from tests.bot.channels.servers import SECRET, TOKEN, MetaServer, TelegramServer  # noqa: E402
 from tests.process import Process  # noqa: E402
@@ -87,6 +90,11 @@ def providers(url: Callable[[], str], client: httpx.Client) -> list[Provider]:
 def count(database: Path, telegram: TelegramServer, meta: MetaServer, messages: int) -> dict[str, int]:
     """What became of the messages, from the database and from what the messengers were sent."""
     with sqlite3.connect(database) as connection:
+        replies = (
+            "SELECT c.channel, o.reply FROM outbox o JOIN conversation c ON c.id = o.conversation_id "
+            "WHERE c.channel <> 'web'"
+        )
+        due = sum(_messages_of(channel, reply) for channel, reply in connection.execute(replies))
         stored = connection.execute("SELECT count(*) FROM inbox").fetchone()[0]
         waiting = connection.execute("SELECT count(*) FROM inbox WHERE handled_at IS NULL").fetchone()[0]
         silent = "SELECT count(*) FROM inbox WHERE id NOT IN (SELECT answers FROM outbox WHERE part = '0')"
@@ -97,8 +105,6 @@ def count(database: Path, telegram: TelegramServer, meta: MetaServer, messages: 
             "SELECT count(*) FROM outbox a JOIN outbox b ON a.conversation_id = b.conversation_id AND a.id < b.id "
             "WHERE a.part = '0' AND b.part = '0' AND a.answers > b.answers"
         )
-        replies = "SELECT count(*) FROM outbox JOIN conversation c ON c.id = conversation_id WHERE c.channel <> 'web'"
-        due = connection.execute(replies).fetchone()[0]
         figures = {
             "messages": messages,
             "lost": messages - stored,
@@ -107,7 +113,13 @@ def count(database: Path, telegram: TelegramServer, meta: MetaServer, messages: 
             "answered twice": connection.execute(twice).fetchone()[0],
             "out of order": connection.execute(order).fetchone()[0],
         }
-    return {**figures, "replies for messengers": due, "sent to messengers": len(telegram.sent) + len(meta.sent)}
+    return {**figures, "due at messengers": due, "sent to messengers": len(telegram.sent) + len(meta.sent)}
+
+
+def _messages_of(channel: str, reply: str) -> int:
+    """How many messages a reply is: a long one is several."""
+    shown = Reply.model_validate_json(reply)
+    return len(telegram_module.render(shown) if channel == "telegram" else whatsapp_module.render(shown, choose="x"))
 
 
 def main() -> None:
@@ -157,7 +169,7 @@ def main() -> None:
         database, end = Path(folder) / "w.db", time.monotonic() + options.patience
         figures = count(database, telegram, meta, options.messages)
         while time.monotonic() < end and (
-            figures["waiting"] or figures["sent to messengers"] < figures["replies for messengers"]
+            figures["waiting"] or figures["sent to messengers"] < figures["due at messengers"]
         ):
             time.sleep(2)
             figures = count(database, telegram, meta, options.messages)
