@@ -142,6 +142,9 @@ async def file(request: Request, person: Helper, case_id: int, file_id: int) -> 
             return None
         if not views.may_see(person, row):
             raise PermissionError
+        shown = {line.file.id for line in views.opened(session, row, person.language).lines if line.file is not None}
+        if file_id not in shown:
+            return None
         conversation_id = views.conversation_of(session, case_id)[0]
         found = attachments.read(session, file_id, conversation_id or "", service.addresses)
         if found is not None:
