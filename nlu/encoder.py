@@ -123,7 +123,9 @@ class EncodingCache:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         digests = np.frombuffer(b"".join(known), np.uint8)
         unfinished = self._path.with_suffix(".new.npz")
-        np.savez(unfinished, format=CACHE_FORMAT, version=self._version, digests=digests, rows=np.stack([*known.values()]))
+        np.savez(
+            unfinished, format=CACHE_FORMAT, version=self._version, digests=digests, rows=np.stack([*known.values()])
+        )
         unfinished.replace(self._path)
 
 
@@ -161,7 +163,11 @@ def try_out(command: Sequence[str]) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=_TRIAL_SECONDS)  # noqa: S603
     except (subprocess.SubprocessError, OSError) as error:
-        reason = f"ended with {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else type(error).__name__
+        reason = (
+            f"ended with {error.returncode}"
+            if isinstance(error, subprocess.CalledProcessError)
+            else type(error).__name__
+        )
         raise EncoderMissingError(f"{PACKAGE} does not run on this machine: the trial {reason}") from error
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from rasa.engine.caching import get_local_cache_location
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -13,14 +15,19 @@ from rasa.shared.nlu.constants import INTENT, METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from nlu import ngrams, topics, transliteration
+from nlu import encoder, meaning, ngrams, topics, transliteration
+from nlu.components.encoder import MEANING, available
 from nlu.components.fingerprint import digest_of
+from nlu.encoder import EncodingCache
+from nlu.ngrams import Floats
 from nlu.topics import TopicModel
 from nlu.transliteration import with_latin
 
 FILE = "topics.npz"
+ENCODINGS_FILE = "encodings.npz"  # in the folder of Rasa's cache
 RANKING_LENGTH = 10
 PROBABILITIES = "label_probabilities"  # of every label, for the components that follow
+log = logging.getLogger(__name__)
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -58,15 +65,17 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
-        """The algorithm's files, which Rasa's cache does not see."""
-        return digest_of(topics.__file__, ngrams.__file__, transliteration.__file__)
+        """The algorithm's files and the encoder's package, which Rasa's cache does not see."""
+        files = (topics, ngrams, meaning, encoder, transliteration)
+        return f"{digest_of(*(str(module.__file__) for module in files))} {encoder.version()}"
 
     def train(self, training_data: TrainingData) -> Resource:
         """Fit on the examples of all languages."""
         texts = [str(message.get(TEXT)) for message in training_data.intent_examples]
         labels = [str(message.get(INTENT)) for message in training_data.intent_examples]
         languages = [(message.get(METADATA) or {}).get("language", "") for message in training_data.intent_examples]
-        self._model = TopicModel.train(*with_latin(texts, labels, languages))
+        spelled, labelled = with_latin(texts, labels, languages)
+        self._model = TopicModel.train(spelled, labelled, _encodings(spelled))
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder / FILE)
         return self._resource
@@ -79,9 +88,17 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
             text = str(message.get(TEXT) or "")
             if text.startswith("/"):
                 continue
-            guesses = self._model.rank(text)
+            guesses = self._model.rank(text, message.get(MEANING))
             ranking = [{"name": g.label, "confidence": g.confidence} for g in guesses[:RANKING_LENGTH]]
             message.set(PROBABILITIES, {g.label: g.confidence for g in guesses})
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
         return messages
+
+
+def _encodings(texts: list[str]) -> Floats | None:
+    found = available()
+    if found is None:
+        return None
+    cache = EncodingCache(get_local_cache_location() / ENCODINGS_FILE, encoder.version())
+    return cache.encode(found, texts, say=lambda done, of: log.info("encoded %d of %d new messages", done, of))
