@@ -17,8 +17,8 @@ from knowledge.files import UrgencyPatterns
 from nlu.phrases import PhraseBook
 
 # Probability of the six kinds together. What is missed costs more than what is offered in vain (docs/models.md).
-CERTAIN = 0.65
-POSSIBLE = 0.06
+CERTAIN = 0.6
+POSSIBLE = 0.12
 PREFIX = "urgent."  # of the labels that are urgent kinds
 # Whose help comes first where a message tells of several: what kills soonest.
 IN_ORDER_OF_DANGER = (

@@ -147,13 +147,14 @@ def test_the_encoder_finds_the_topic_in_a_language_without_examples(model: Topic
     assert model.rank(FOREIGN, Vector(real, FOREIGN))[0].label == "care.gp"
 
 
-def test_where_the_words_are_sure_the_encoder_is_not_asked(model: TopicModel, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("sure", "asked"), [(0.0, []), (1.1, [FOREIGN])])
+def test_where_the_words_are_sure_the_encoder_is_not_asked(
+    model: TopicModel, monkeypatch: pytest.MonkeyPatch, sure: float, asked: list[str]
+) -> None:
     engine = Counting()
-    monkeypatch.setattr(topics, "WORDS_SURE", 0.5)  # so few examples make nobody surer
-    model.rank("I need a doctor 1", Vector(Encoder(engine), "I need a doctor 1"))
-    assert engine.texts == []
+    monkeypatch.setattr(topics, "WORDS_SURE", sure)
     model.rank(FOREIGN, Vector(Encoder(engine), FOREIGN))
-    assert engine.texts == [FOREIGN]
+    assert engine.texts == asked
 
 
 def test_a_model_that_knows_the_encoder_answers_without_it(model: TopicModel, tmp_path: Path) -> None:
