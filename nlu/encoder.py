@@ -66,6 +66,11 @@ class Vector:
         self._encoder = encoder
         self._text = text
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is an encoder to ask; costs nothing."""
+        return self._encoder is not None
+
     @cached_property
     def numbers(self) -> Floats | None:
         """Shape (SIZE,); None where there is no encoder."""

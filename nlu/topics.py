@@ -37,10 +37,9 @@ class TopicModel:
         self._words = words
         self._meaning = meaning
 
-    @property
-    def uses_meaning(self) -> bool:
-        """Whether it was trained with an encoder."""
-        return self._meaning is not None
+    def can_use(self, vector: Vector | None) -> bool:
+        """Whether model and message both have what the message means: an encoder at the training, and one now."""
+        return self._meaning is not None and vector is not None and vector.is_known
 
     @classmethod
     def train(cls, texts: Sequence[str], labels: Sequence[str], encodings: Floats | None = None) -> TopicModel:

@@ -28,6 +28,7 @@ FILE = "topics.npz"
 ENCODINGS_FILE = "encodings.npz"  # in the folder of Rasa's cache
 RANKING_LENGTH = 10
 PROBABILITIES = "label_probabilities"  # of every label, for the components that follow
+BY_WORDS = "by_words"  # whether these are of n-grams for want of an encoder
 log = logging.getLogger(__name__)
 
 
@@ -91,6 +92,7 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
                 continue
             guesses = self._model.rank(text, message.get(MEANING))
             ranking = [{"name": g.label, "confidence": g.confidence} for g in guesses[:RANKING_LENGTH]]
+            message.set(BY_WORDS, not self._model.can_use(message.get(MEANING)))
             message.set(PROBABILITIES, {g.label: g.confidence for g in guesses})
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)

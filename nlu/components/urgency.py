@@ -8,7 +8,7 @@ from rasa.shared.nlu.training_data.message import Message
 
 from knowledge.files import load as load_content
 from nlu import urgency
-from nlu.components.topics import PROBABILITIES
+from nlu.components.topics import BY_WORDS, PROBABILITIES
 from nlu.components.untrained import UntrainedComponent
 from nlu.urgency import PhraseRules
 
@@ -28,7 +28,8 @@ class UrgencyDetector(UntrainedComponent):
                 continue
             known = message.get(PROBABILITIES) or {}
             kinds = {label: p for label, p in known.items() if label.startswith(urgency.PREFIX)}
-            found = urgency.decide(self._rules, kinds, text)
+            possible = urgency.POSSIBLE_BY_WORDS if message.get(BY_WORDS) else urgency.POSSIBLE
+            found = urgency.decide(self._rules, kinds, text, possible=possible)
             if found is not None:
                 value = {"label": found.label, "level": str(found.level), "also": list(found.also)}
                 message.set("urgency", value, add_to_output=True)

@@ -85,6 +85,13 @@ def test_urgency_takes_the_kinds_together() -> None:
     assert parsed(component, "text", label_probabilities={"care.gp": 1.0}).get("urgency") is None
 
 
+def test_without_the_encoder_less_is_enough_for_possible() -> None:
+    component = UrgencyDetector.create({}, None, None, CONTEXT)
+    kinds = {"urgent.danger": 0.08, "care.gp": 0.92}
+    assert parsed(component, "text", label_probabilities=kinds).get("urgency") is None
+    assert parsed(component, "text", label_probabilities=kinds, by_words=True).get("urgency")["level"] == "possible"
+
+
 def test_tokens_and_entities() -> None:
     tokenizer = BlankSpacyTokenizer.create(BlankSpacyTokenizer.get_default_config(), None, None, CONTEXT)
     message = parsed(tokenizer, "I earn 500 euro in Venlo")

@@ -160,9 +160,10 @@ def test_where_the_words_are_sure_the_encoder_is_not_asked(
 def test_a_model_that_knows_the_encoder_answers_without_it(model: TopicModel, tmp_path: Path) -> None:
     model.save(tmp_path / "m.npz")
     loaded = TopicModel.load(tmp_path / "m.npz")
-    assert loaded.uses_meaning
+    assert loaded.can_use(Vector(Encoder(Counting()), ""))
     for vector in (None, Vector(None, "my rent")):
         guesses = loaded.rank("my rent", vector)
+        assert not loaded.can_use(vector)
         assert guesses[0].label == "housing.rent"
         assert sum(guess.confidence for guess in guesses) == pytest.approx(1, abs=1e-4)
 
