@@ -13,7 +13,7 @@ from nlu.meaning import MeaningModel
 from nlu.ngrams import FORMAT, Floats, LinearModel, model_file, softmax
 
 # The n-grams decide alone from this probability on: the encoder would cost twenty times as much and change nothing.
-WORDS_SURE = 0.7
+WORDS_SURE = 0.8
 
 
 @dataclass(frozen=True)

