@@ -12,6 +12,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from nlu import encoder
+
 ROOT = Path(__file__).parents[1]
 # What a model depends on; Rasa's own cache would miss files that components read themselves.
 INPUTS = (
@@ -29,6 +31,9 @@ INPUTS = (
     "requirements.lock",
 )
 DIGEST_LENGTH = 12
+WITHOUT_ENCODER = "-words"  # in the name of a model that was trained where the encoder is missing
+ENCODING = "nlu.components.topics"  # tells how many messages are encoded
+TELLING = ("rasa.engine.training.hooks", ENCODING)
 
 
 def input_digest(root: Path = ROOT) -> str:
@@ -41,6 +46,15 @@ def input_digest(root: Path = ROOT) -> str:
     return digest.hexdigest()[:DIGEST_LENGTH]
 
 
+def model_name() -> str:
+    """The name of the model that fits the inputs and this machine: with the encoder where it can be used, without it elsewhere."""
+    try:
+        encoder.find()
+    except encoder.EncoderMissingError:
+        return f"wegwijs-{input_digest()}{WITHOUT_ENCODER}"
+    return f"wegwijs-{input_digest()}"
+
+
 def train_model(models: Path, *, force: bool, say: Callable[[str], None]) -> tuple[Path, bool]:
     """Train unless a matching model is there.
 
@@ -48,7 +62,7 @@ def train_model(models: Path, *, force: bool, say: Callable[[str], None]) -> tup
         The model file and whether it was trained now.
 
     """
-    name = f"wegwijs-{input_digest()}"
+    name = model_name()
     path = models / f"{name}.tar.gz"
     if path.exists() and not force:
         path.touch()  # the newest model is the one that is served
@@ -66,10 +80,11 @@ def _train(models: Path, name: str, *, force: bool, say: Callable[[str], None]) 
     from rasa.model_training import train
 
     steps = _Steps(say)
-    hooks = logging.getLogger("rasa.engine.training.hooks")
-    hooks.addHandler(steps)
-    hooks.setLevel(logging.INFO)
-    hooks.propagate = False
+    loggers = [logging.getLogger(name) for name in TELLING]
+    for logger in loggers:
+        logger.addHandler(steps)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
     try:
         # Rasa draws bars of its own on standard error, thousands of lines where that is a file.
         with redirect_stderr(StringIO()):
@@ -82,12 +97,13 @@ def _train(models: Path, name: str, *, force: bool, say: Callable[[str], None]) 
                 force_training=force,
             )
     finally:
-        hooks.removeHandler(steps)
-        hooks.propagate = True
+        for logger in loggers:
+            logger.removeHandler(steps)
+            logger.propagate = True
 
 
 class _Steps(logging.Handler):
-    """Says which part of the model Rasa begins to train or takes from its cache."""
+    """Says which part of the model Rasa begins to train or takes from its cache, and how far the encoder is."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
@@ -98,3 +114,5 @@ class _Steps(logging.Handler):
         step = re.search(r"(Starting to train|Restored) component '(\w+)'", record.getMessage())
         if step:
             self._say(f"Training the model: {step[2]}{'' if step[1].startswith('Start') else ' (as before)'}…")
+        elif record.name == ENCODING:
+            self._say(f"Training the model: {record.getMessage()}…")

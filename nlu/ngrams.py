@@ -112,18 +112,25 @@ class LinearModel:
             folds: parts of the data that are held out in turn to fit the temperature.
 
         """
+        return cls.train_with_scores(texts, labels, penalty=penalty, folds=folds)[0]
+
+    @classmethod
+    def train_with_scores(
+        cls, texts: Sequence[str], labels: Sequence[str], *, penalty: float = 1.0, folds: int = 3
+    ) -> tuple[LinearModel, Floats]:
+        """The same, and the raw scores of each text by a model that did not see it, shape (texts, labels)."""
         counts = SPACE.counts(texts)
         known = np.asarray(labels)
         names = tuple(sorted(set(labels)))
         held_out = np.zeros((len(texts), len(names)), np.float32)
-        for train, test in StratifiedKFold(folds, shuffle=True, random_state=0).split(counts, known):
+        for train, test in parts(known, folds):
             held_out[test] = _fit(counts[train], known[train], names, penalty).scores(counts[test])
         truth = np.searchsorted(np.asarray(names), known)
         fitted = minimize_scalar(
-            lambda log_t: _cross_entropy(held_out / np.exp(log_t), truth), bounds=(-4.0, 2.0), method="bounded"
+            lambda log_t: cross_entropy(held_out / np.exp(log_t), truth), bounds=(-4.0, 2.0), method="bounded"
         )
         model = _fit(counts, known, names, penalty)
-        return LinearModel(SPACE, names, model.idf, model.weights, model.bias, float(np.exp(fitted.x)))
+        return LinearModel(SPACE, names, model.idf, model.weights, model.bias, float(np.exp(fitted.x))), held_out
 
     def scores(self, counts: csr_matrix) -> Floats:
         """Raw scores of rows from `NgramSpace.counts`, shape (rows, labels)."""
@@ -131,32 +138,32 @@ class LinearModel:
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """Calibrated probabilities, shape (texts, labels)."""
-        scores = self._scores_of_one(texts[0]) if len(texts) == 1 else self.scores(self.space.counts(texts))
+        scores = self.scores_of_one(texts[0])[None, :] if len(texts) == 1 else self.scores(self.space.counts(texts))
         return softmax(scores / self.temperature)
 
-    def _scores_of_one(self, text: str) -> Floats:
+    def scores_of_one(self, text: str) -> Floats:
+        """Raw scores of one text, shape (labels,)."""
         # The same as `scores` without sparse matrices, whose making costs more than the reckoning.
         indices, counts = _counts_of_one(self.space, text)
         weighted = counts * self.idf[indices]
         length = float(np.linalg.norm(weighted)) or 1.0
-        return np.asarray((weighted / length) @ self.weights[indices].astype(np.float32) + self.bias, np.float32)[
-            None, :
-        ]
+        return np.asarray((weighted / length) @ self.weights[indices].astype(np.float32) + self.bias, np.float32)
 
     def save(self, path: Path) -> None:
         """Write one file (NumPy archive, compressed); the suffix is `.npz`."""
-        np.savez_compressed(
-            path,
-            format=FORMAT,
-            labels=np.asarray(self.labels),
-            space=np.asarray(
-                [*self.space.characters, *self.space.words, self.space.character_bits, self.space.word_bits]
-            ),
-            idf=self.idf.astype(np.float16),
-            weights=self.weights.astype(np.float16),
-            bias=self.bias,
-            temperature=self.temperature,
-        )
+        np.savez_compressed(path, format=FORMAT, **self.arrays())
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What a model file holds of it."""
+        space = [*self.space.characters, *self.space.words, self.space.character_bits, self.space.word_bits]
+        return {
+            "labels": np.asarray(self.labels),
+            "space": np.asarray(space),
+            "idf": self.idf.astype(np.float16),
+            "weights": self.weights.astype(np.float16),
+            "bias": self.bias,
+            "temperature": np.asarray(self.temperature),
+        }
 
     @classmethod
     def load(cls, path: Path) -> LinearModel:
@@ -167,15 +174,20 @@ class LinearModel:
 
         """
         with model_file(path, FORMAT) as data:
-            c1, c2, w1, w2, character_bits, word_bits = (int(n) for n in data["space"])
-            return cls(
-                space=NgramSpace((c1, c2), (w1, w2), character_bits, word_bits),
-                labels=tuple(str(label) for label in data["labels"]),
-                idf=data["idf"].astype(np.float32),
-                weights=data["weights"],
-                bias=data["bias"],
-                temperature=float(data["temperature"]),
-            )
+            return cls.from_arrays(data)
+
+    @classmethod
+    def from_arrays(cls, data: Mapping[str, NDArray[Any]]) -> LinearModel:
+        """The model of what `arrays` gave."""
+        c1, c2, w1, w2, character_bits, word_bits = (int(n) for n in data["space"])
+        return cls(
+            space=NgramSpace((c1, c2), (w1, w2), character_bits, word_bits),
+            labels=tuple(str(label) for label in data["labels"]),
+            idf=data["idf"].astype(np.float32),
+            weights=data["weights"],
+            bias=data["bias"],
+            temperature=float(data["temperature"]),
+        )
 
 
 @contextmanager
@@ -233,5 +245,11 @@ def _weighted(counts: csr_matrix, idf: Floats) -> csr_matrix:
     return normalize(weighted, copy=False)
 
 
-def _cross_entropy(scores: Floats, truth: NDArray[np.intp]) -> float:
+def parts(labels: NDArray[np.str_], folds: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Rows to train on and rows held out, the same for every model that is trained on these labels."""
+    yield from StratifiedKFold(folds, shuffle=True, random_state=0).split(np.zeros(len(labels)), labels)
+
+
+def cross_entropy(scores: Floats, truth: NDArray[np.intp]) -> float:
+    """How surprised the softmax of the scores is by the true labels, on average."""
     return float(-np.log(softmax(scores)[np.arange(len(truth)), truth] + 1e-12).mean())

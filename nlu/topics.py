@@ -1,4 +1,4 @@
-"""Which topic a message is about: one calibrated linear model over all languages."""
+"""Which topic a message is about: n-grams over all languages, and what the message means where they are not sure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nlu.ngrams import LinearModel
+from nlu.encoder import Vector
+from nlu.meaning import MeaningModel
+from nlu.ngrams import FORMAT, Floats, LinearModel, model_file, softmax
+
+# The n-grams decide alone from this probability on: the encoder would cost twenty times as much and change nothing.
+WORDS_SURE = 0.8
 
 
 @dataclass(frozen=True)
@@ -20,26 +25,57 @@ class Guess:
 
 
 class TopicModel:
-    """Ranks topics, urgent kinds and service intents by likelihood."""
+    """Ranks topics, urgent kinds and service intents by likelihood.
 
-    def __init__(self, model: LinearModel) -> None:
-        self._model = model
+    Args:
+        words: the model over n-grams.
+        meaning: the model over encodings; None where it was trained without an encoder.
+
+    """
+
+    def __init__(self, words: LinearModel, meaning: MeaningModel | None = None) -> None:
+        self._words = words
+        self._meaning = meaning
+
+    def can_use(self, vector: Vector | None) -> bool:
+        """Whether model and message both have what the message means: an encoder at the training, and one now."""
+        return self._meaning is not None and vector is not None and vector.is_known
 
     @classmethod
-    def train(cls, texts: Sequence[str], labels: Sequence[str]) -> TopicModel:
-        """Fit on the examples of all languages."""
-        return cls(LinearModel.train(texts, labels))
+    def train(cls, texts: Sequence[str], labels: Sequence[str], encodings: Floats | None = None) -> TopicModel:
+        """Fit on the examples of all languages.
 
-    def rank(self, text: str) -> list[Guess]:
-        """Every label, likeliest first; the confidences sum to one."""
-        row = self._model.probabilities([text])[0]
-        return [Guess(self._model.labels[i], float(row[i])) for i in np.argsort(-row)]
+        Args:
+            encodings: of the texts, shape (texts, numbers); None where there is no encoder.
+
+        """
+        words, held_out = LinearModel.train_with_scores(texts, labels)
+        return cls(words, None if encodings is None else MeaningModel.train(encodings, labels, held_out))
+
+    def rank(self, text: str, vector: Vector | None = None) -> list[Guess]:
+        """Every label, likeliest first; the confidences sum to one.
+
+        Args:
+            vector: what the text means; without it the n-grams decide alone.
+
+        """
+        row = self._probabilities(text, vector)
+        return [Guess(self._words.labels[i], float(row[i])) for i in np.argsort(-row)]
+
+    def _probabilities(self, text: str, vector: Vector | None) -> Floats:
+        scores = self._words.scores_of_one(text)
+        by_words = softmax(scores / self._words.temperature)
+        if self._meaning is None or vector is None or by_words.max() >= WORDS_SURE or vector.numbers is None:
+            return by_words
+        return self._meaning.probabilities(scores, vector.numbers)
 
     def save(self, path: Path) -> None:
-        """Write the model file."""
-        self._model.save(path)
+        """Write the model file: both models in one, so that it answers without the encoder too."""
+        beside = self._meaning.arrays() if self._meaning else {}
+        np.savez_compressed(path, format=FORMAT, **self._words.arrays(), **beside)
 
     @classmethod
     def load(cls, path: Path) -> TopicModel:
         """Read the model file; raises `nlu.ngrams.ModelFileError` where it is no such file."""
-        return cls(LinearModel.load(path))
+        with model_file(path, FORMAT) as data:
+            return cls(LinearModel.from_arrays(data), MeaningModel.from_arrays(data))

@@ -18,7 +18,9 @@ from nlu.phrases import PhraseBook
 
 # Probability of the six kinds together. What is missed costs more than what is offered in vain (docs/models.md).
 CERTAIN = 0.65
-POSSIBLE = 0.06
+POSSIBLE = 0.1
+# Where the model knows less, in a language without examples or without the encoder: it spreads a message over many topics there.
+POSSIBLE_UNLEARNED = 0.06
 PREFIX = "urgent."  # of the labels that are urgent kinds
 # Whose help comes first where a message tells of several: what kills soonest.
 IN_ORDER_OF_DANGER = (
@@ -105,20 +107,23 @@ class PhraseRules:
         return {f.kind: Level.CERTAIN if f.kind in certain else Level.POSSIBLE for f in fired}
 
 
-def decide(rules: PhraseRules, probabilities: Mapping[str, float], text: str) -> Urgency | None:
+def decide(
+    rules: PhraseRules, probabilities: Mapping[str, float], text: str, *, possible: float = POSSIBLE
+) -> Urgency | None:
     """Phrases and detector together: the higher of the two levels.
 
     Args:
         rules: the phrases of all languages.
         probabilities: of the urgent kinds, from the topic model; empty where none is loaded, and the phrases decide alone.
         text: what the person wrote.
+        possible: probability of the kinds together from which on it is possible.
 
     """
     by_rule = rules.find(text)
     if by_rule is not None and by_rule.level is Level.CERTAIN:
         return by_rule
     total = sum(probabilities.values())
-    if total >= POSSIBLE:
+    if total >= possible:
         kind = max(probabilities, key=lambda label: probabilities[label])
         sure = total >= CERTAIN and not (kind in LOWERED_BY_NOT_NOW and rules.is_not_now(text))
         return Urgency(kind, Level.CERTAIN if sure else Level.POSSIBLE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -13,21 +15,34 @@ from rasa.shared.nlu.constants import INTENT, METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from nlu import ngrams, topics, transliteration
+from nlu import encoder, encodings, meaning, ngrams, topics, transliteration
+from nlu.components.encoder import MEANING, available
 from nlu.components.fingerprint import digest_of
+from nlu.encodings import EncodingCache
+from nlu.ngrams import Floats
 from nlu.topics import TopicModel
 from nlu.transliteration import with_latin
 
 FILE = "topics.npz"
 RANKING_LENGTH = 10
 PROBABILITIES = "label_probabilities"  # of every label, for the components that follow
+BY_WORDS = "by_words"  # whether these are of n-grams for want of an encoder
+log = logging.getLogger(__name__)
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class NgramTopicClassifier(GraphComponent, IntentClassifier):
     """Ranks the topics, urgent kinds and service intents by likelihood."""
 
-    def __init__(self, storage: ModelStorage, resource: Resource, model: TopicModel | None = None) -> None:
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """`encodings`: the file that keeps the examples' encodings for the next training; None keeps none."""
+        return {"encodings": None}
+
+    def __init__(
+        self, config: dict[str, Any], storage: ModelStorage, resource: Resource, model: TopicModel | None = None
+    ) -> None:
+        self._config = config
         self._storage = storage
         self._resource = resource
         self._model = model
@@ -41,7 +56,7 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
         execution_context: ExecutionContext,
     ) -> NgramTopicClassifier:
         """An untrained component."""
-        return cls(model_storage, resource)
+        return cls(config, model_storage, resource)
 
     @classmethod
     def load(
@@ -54,19 +69,21 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
     ) -> NgramTopicClassifier:
         """The trained component; raises `ModelFileError` where its file is missing or refused."""
         with model_storage.read_from(resource) as folder:
-            return cls(model_storage, resource, TopicModel.load(folder / FILE))
+            return cls(config, model_storage, resource, TopicModel.load(folder / FILE))
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
-        """The algorithm's files, which Rasa's cache does not see."""
-        return digest_of(topics.__file__, ngrams.__file__, transliteration.__file__)
+        """The algorithm's files and the encoder's package, which Rasa's cache does not see."""
+        files = (topics, ngrams, meaning, encoder, encodings, transliteration)
+        return f"{digest_of(*(str(module.__file__) for module in files))} {encoder.version()}"
 
     def train(self, training_data: TrainingData) -> Resource:
         """Fit on the examples of all languages."""
         texts = [str(message.get(TEXT)) for message in training_data.intent_examples]
         labels = [str(message.get(INTENT)) for message in training_data.intent_examples]
         languages = [(message.get(METADATA) or {}).get("language", "") for message in training_data.intent_examples]
-        self._model = TopicModel.train(*with_latin(texts, labels, languages))
+        spelled, labelled = with_latin(texts, labels, languages)
+        self._model = TopicModel.train(spelled, labelled, self._encodings(spelled))
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder / FILE)
         return self._resource
@@ -79,9 +96,18 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
             text = str(message.get(TEXT) or "")
             if text.startswith("/"):
                 continue
-            guesses = self._model.rank(text)
+            guesses = self._model.rank(text, message.get(MEANING))
             ranking = [{"name": g.label, "confidence": g.confidence} for g in guesses[:RANKING_LENGTH]]
+            message.set(BY_WORDS, not self._model.can_use(message.get(MEANING)))
             message.set(PROBABILITIES, {g.label: g.confidence for g in guesses})
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
         return messages
+
+    def _encodings(self, texts: list[str]) -> Floats | None:
+        found = available()
+        if found is None:
+            return None
+        kept = self._config.get("encodings")
+        cache = EncodingCache(Path(kept) if kept else None, encoder.version())
+        return cache.encode(found, texts, say=lambda done, of: log.info("encoded %d of %d new messages", done, of))

@@ -8,7 +8,7 @@ from rasa.shared.nlu.training_data.message import Message
 
 from knowledge.files import load as load_content
 from nlu import urgency
-from nlu.components.topics import PROBABILITIES
+from nlu.components.topics import BY_WORDS, PROBABILITIES
 from nlu.components.untrained import UntrainedComponent
 from nlu.urgency import PhraseRules
 
@@ -18,7 +18,9 @@ class UrgencyDetector(UntrainedComponent):
     """Sets `urgency` to kind and level; nothing where nobody is in danger."""
 
     def __init__(self) -> None:
-        self._rules = PhraseRules(load_content()[0].urgency)
+        content, _ = load_content()
+        self._rules = PhraseRules(content.urgency)
+        self._learned = frozenset(content.languages)
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Judge each message by phrases and by the topic model's probabilities."""
@@ -28,8 +30,14 @@ class UrgencyDetector(UntrainedComponent):
                 continue
             known = message.get(PROBABILITIES) or {}
             kinds = {label: p for label, p in known.items() if label.startswith(urgency.PREFIX)}
-            found = urgency.decide(self._rules, kinds, text)
+            possible = urgency.POSSIBLE if self._is_learned(message) else urgency.POSSIBLE_UNLEARNED
+            found = urgency.decide(self._rules, kinds, text, possible=possible)
             if found is not None:
                 value = {"label": found.label, "level": str(found.level), "also": list(found.also)}
                 message.set("urgency", value, add_to_output=True)
         return messages
+
+    def _is_learned(self, message: Message) -> bool:
+        """Whether the topic model had examples in the message's language, and all that it was trained with."""
+        language = message.get("language") or {}
+        return language.get("code") in self._learned and not language.get("beyond") and not message.get(BY_WORDS)

@@ -85,6 +85,22 @@ def test_urgency_takes_the_kinds_together() -> None:
     assert parsed(component, "text", label_probabilities={"care.gp": 1.0}).get("urgency") is None
 
 
+@pytest.mark.parametrize(
+    ("known", "is_possible"),
+    [
+        ({"language": {"code": "en", "beyond": None}}, False),
+        ({"language": {"code": "ro", "beyond": None}}, True),
+        ({"language": {"code": "en", "beyond": "fi"}}, True),
+        ({"language": {"code": "en", "beyond": None}, "by_words": True}, True),
+    ],
+)
+def test_where_the_model_knows_less_less_is_enough(known: dict[str, object], is_possible: bool) -> None:
+    component = UrgencyDetector.create({}, None, None, CONTEXT)
+    kinds = {"urgent.danger": 0.08, "care.gp": 0.92}
+    found = parsed(component, "text", label_probabilities=kinds, **known).get("urgency")
+    assert (found is not None) == is_possible
+
+
 def test_tokens_and_entities() -> None:
     tokenizer = BlankSpacyTokenizer.create(BlankSpacyTokenizer.get_default_config(), None, None, CONTEXT)
     message = parsed(tokenizer, "I earn 500 euro in Venlo")
