@@ -215,7 +215,7 @@ def staff_see(sessions: sessionmaker[Session]) -> tuple[list[str], str | None]:
     with sessions() as session:
         row = views.find(session, session.query(Case).one().id, now=NOW)
         assert row is not None
-        opened = views.opened(session, row)
+        opened = views.opened(session, row, "en")
     return [line.text for line in opened.lines], opened.topic
 
 

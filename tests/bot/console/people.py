@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session, sessionmaker
 
+from bot import cases
+from bot.cases import Consent
 from bot.models import AuditEntry, Case, Staff
 from tests.bot.console.conftest import browser_of
 
@@ -39,6 +42,13 @@ class Person:
 def case_of(sessions: sessionmaker[Session]) -> int:
     with sessions() as session:
         return session.query(Case).one().id
+
+
+def decide(sessions: sessionmaker[Session], consent: Consent = Consent.YES) -> None:
+    """The person says whether staff may read what they wrote."""
+    with sessions.begin() as session:
+        conversation_id = session.query(Case).one().conversation_id
+        cases.decide(session, str(conversation_id), consent, now=datetime.now(UTC))
 
 
 def send(browser: TestClient, path: str, **fields: str) -> Any:

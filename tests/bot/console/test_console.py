@@ -14,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session, sessionmaker
 
-from bot import audit, cases, presence, staff
+from bot import audit, presence, staff
 from bot.console.pages import texts
 from bot.models import AuditEntry, Case, InboxMessage
 from bot.service import Service, open_service
@@ -26,7 +26,7 @@ from knowledge.files import Content
 from nlu.urgency import IN_ORDER_OF_DANGER
 from tests.bot.channels.servers import TOKEN, TelegramServer
 from tests.bot.console.conftest import BASE, PASSWORD, Answering, sign_in
-from tests.bot.console.people import CRY, Person, case_of, do, id_of, log_of
+from tests.bot.console.people import CRY, Person, case_of, decide, do, id_of, log_of
 from tests.patience import until
 
 Enter = Callable[..., TestClient]
@@ -187,9 +187,7 @@ def test_a_case_shows_what_the_bot_took_each_message_for_and_is_summed_up(
 ) -> None:
     ann, case = enter("ann"), case_of(sessions)
     assert "Emergency: Suicide" not in ann.get(f"/console/cases/{case}").text  # nobody may read it yet
-    with sessions.begin() as session:
-        conversation = session.get_one(Case, case).conversation_id
-        cases.decide(session, str(conversation), cases.Consent.YES, now=datetime.now(UTC))
+    decide(sessions)
     page = ann.get(f"/console/cases/{case}").text
     assert "Emergency: Suicide" in page
     assert "The person writes English, by web chat." in page

@@ -14,7 +14,7 @@ from bot.inbox import Incoming, Kind, accept
 from bot.models import Attachment, Case
 from bot.service import Service
 from tests.bot.console.conftest import browser_of
-from tests.bot.console.test_console import Person, case_of, do, log_of
+from tests.bot.console.people import Person, case_of, decide, do, log_of
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"payslip"
 
@@ -40,6 +40,8 @@ def test_the_owner_saves_a_file_which_the_browser_may_neither_show_nor_run(
     case_id, owner, other = case_of(sessions), enter("owner"), enter("other")
     do(owner, case_id, "claim")
     address = f"/console/cases/{case_id}/files/{sent(sessions, service)}"
+    assert owner.get(address).status_code == 404  # what was sent before the helper's first word needs the person's yes
+    decide(sessions)
     assert address in owner.get(f"/console/cases/{case_id}").text
     assert "/cannot_read" not in owner.get(f"/console/cases/{case_id}").text
     saved = owner.get(address)

@@ -20,7 +20,7 @@ from bot.service import Service
 from bot.settings import Settings, SettingsError, read_settings
 from knowledge.files import Content
 from tests.bot.channels.servers import Loopback
-from tests.bot.console.people import CRY, Person, case_of, do, log_of
+from tests.bot.console.people import CRY, Person, case_of, decide, do, log_of
 from tests.patience import until
 
 Enter = Callable[..., TestClient]
@@ -60,6 +60,7 @@ def server(service: Service) -> Iterator[LibreTranslate]:
 def dutch(enter: Enter, person: Person, sessions: sessionmaker[Session]) -> TestClient:
     """A helper who reads Dutch, with the case of somebody who writes English."""
     browser = enter("ann", language="nl")
+    decide(sessions)
     do(browser, case_of(sessions), "claim")
     return browser
 
