@@ -73,7 +73,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Opened:
-    """A case as its page shows it. Without consent neither topic nor what was said before staff came is in it."""
+    """A case as its page shows it.
+
+    Without consent neither topic nor what was said before staff came is in it, and nothing that was said after its end.
+    """
 
     row: Row
     outcome: str | None
@@ -197,7 +200,10 @@ def opened(session: Session, row: Row, language: str) -> Opened:
     lines: list[Line] = []
     if case.conversation_id is not None:
         lines = _what_was_said(session, case.conversation_id, language)
-    if case.conversation_id is not None and case.consent == Consent.YES:
+    if case.closed_at is not None:
+        # What the person writes to the bot after that is not of this case, whatever they said of it.
+        lines = [line for line in lines if line.at <= case.closed_at]
+    if case.conversation_id is not None and case.consent == Consent.YES and case.closed_at is None:
         slots = session.scalars(select(Conversation.slots).where(Conversation.id == case.conversation_id)).one()
     elif case.consent != Consent.YES:
         # What the person writes to staff who have said hello is meant for them; all before that is not.

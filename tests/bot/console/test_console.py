@@ -161,6 +161,21 @@ def test_handing_back_and_reopening(enter: Enter, person: Person, sessions: sess
     assert "Take this case" in ann.get(f"/console/cases/{case}").text
 
 
+def test_a_closed_case_shows_nothing_that_was_said_after_its_end(
+    enter: Enter, person: Person, sessions: sessionmaker[Session]
+) -> None:
+    lead, case = enter("lead", Role.LEAD), case_of(sessions)
+    decide(sessions)
+    person.write("before the end")
+    do(lead, case, "claim")
+    do(lead, case, "close", outcome="helped")
+    person.write("for the bot alone")
+    until(lambda: person.hears()[-1] == ("bot", "heard for the bot alone"))
+    page = lead.get(f"/console/cases/{case}").text
+    assert "before the end" in page
+    assert "for the bot alone" not in page
+
+
 def test_a_case_is_handed_to_a_colleague_who_goes_on_with_it(
     enter: Enter, person: Person, sessions: sessionmaker[Session], content: Content
 ) -> None:
