@@ -191,10 +191,14 @@ class Worker:
         deletes = any(reply.effect is Effect.DELETE_DATA for reply in outcome.replies)
         replies = outcome.replies
         urgent = next((reply for reply in replies if reply.is_urgent and reply.topic), None)
+        with_staff = cases.kind_with_staff(session, turn.conversation_id)
         asks = urgent is not None and handover.open_for(
             session, turn.conversation_id, str(urgent.topic), language=language, now=now
         )
-        if not _is_about_own_data(turn, outcome) and cases.kind_with_staff(session, turn.conversation_id) is not None:
+        if with_staff is not None and urgent is not None and urgent.topic != with_staff:
+            # Whoever has the conversation came for something else, and may not be looking: the numbers are said.
+            replies, slots = (urgent,), {**turn.slots, "asked": None}
+        elif with_staff is not None and not _is_about_own_data(turn, outcome):
             # A person has the conversation: the message is theirs to answer, and the bot's state stays as it was.
             content = self._frozen().content
             decided = handover.decide_by_word(session, content, turn.conversation_id, replies, now=now)

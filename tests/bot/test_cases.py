@@ -225,6 +225,20 @@ def test_an_urgent_reply_opens_a_case_also_while_somebody_has_the_conversation(
         assert session.get_one(Case, found.id).kind == SUICIDE
 
 
+def test_another_emergency_gets_its_numbers_also_while_somebody_has_the_conversation(
+    service: Service, sessions: sessionmaker[Session], desk: Desk, content: Content, conversation: str, case: int
+) -> None:
+    take_turns(service, content, Echo())
+    with sessions.begin() as session:
+        desk.claim(session, case, "ann", now=NOW)
+    write(sessions, conversation, "the same again", 1)
+    take_turns(service, content, Echo(topic=ABUSE))
+    assert "heard the same again" not in said(sessions, conversation)
+    write(sessions, conversation, "another one", 2)
+    take_turns(service, content, Echo(topic=SUICIDE))
+    assert said(sessions, conversation)[-1] == "heard another one"
+
+
 def test_deleting_works_while_somebody_has_the_conversation_and_takes_notes_and_case_with_it(
     service: Service,
     sessions: sessionmaker[Session],
