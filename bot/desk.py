@@ -6,6 +6,7 @@ All in the caller's transaction, so that nothing is told that did not happen. Th
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -127,9 +128,11 @@ class Desk:
         outbox.give_back(session, returned.conversation_id, since=returned.last_staff_at)
 
     def _tell(self, session: Session, conversation_id: str, key: str, *, now: datetime) -> None:
+        """Tell the person; nobody is told any more whose messages are gone, and the case can be ended all the same."""
         content, language = self._content(), self._language_of(session, conversation_id)
         text = content.phrases[language].phrases[key].format(phone=number_of(content, None))
-        outbox.store_word(session, conversation_id, Reply(language=language, text=text), now=now)
+        with suppress(LookupError):
+            outbox.store_word(session, conversation_id, Reply(language=language, text=text), now=now)
 
     def _language_of(self, session: Session, conversation_id: str) -> str:
         """The person's language where we speak it: that of the conversation, or of the cry that it began with."""

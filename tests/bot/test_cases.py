@@ -282,6 +282,20 @@ def test_closed_cases_go_by_themselves_and_open_ones_keep_their_conversation(
     assert (rows(engine, "staff_case"), rows(engine, "staff_note")) == (0, 0)
 
 
+def test_a_case_whose_messages_are_gone_can_be_taken_taken_back_and_closed(
+    sessions: sessionmaker[Session], desk: Desk, conversation: str, case: int
+) -> None:
+    later = NOW + timedelta(days=31)
+    with sessions.begin() as session:
+        session.execute(text("UPDATE inbox SET handled_at = received_at"))
+        assert people.delete_expired(session, days=30, now=later) == 1
+        desk.claim(session, case, "ann", now=later)
+        assert desk.take_back_silent(session, now=later + timedelta(minutes=10)) == [conversation]
+        desk.claim(session, case, "ann", now=later)
+        desk.close(session, case, "ann", cases.Outcome.NO_ANSWER, now=later)
+    assert state_of(sessions, case) == (State.CLOSED, None)
+
+
 def test_a_closed_case_can_be_reopened_unless_there_is_a_newer_one(
     sessions: sessionmaker[Session], desk: Desk, conversation: str, case: int
 ) -> None:
