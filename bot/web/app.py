@@ -269,13 +269,18 @@ async def _take_back_silent(app: FastAPI) -> None:
     service: Service = app.state.service
     while True:
         await asyncio.sleep(SILENCE_CHECK_SECONDS)
-        with suppress(SQLAlchemyError):
+        try:
             back = await service.writer.run(lambda session: app.state.desk.take_back_silent(session, now=utc_now()))
-            for conversation_id in back:
-                app.state.on_reply(conversation_id)
-            if back:
-                app.state.worker.wake()
-                log.info("conversations_taken_back", count=len(back))
+        except SQLAlchemyError:
+            continue  # the writer has said so
+        except Exception:
+            log.exception("not_taken_back")  # and tried again: this is how nobody stays alone with a silent bot
+            continue
+        for conversation_id in back:
+            app.state.on_reply(conversation_id)
+        if back:
+            app.state.worker.wake()
+            log.info("conversations_taken_back", count=len(back))
 
 
 async def _watch_cases(app: FastAPI) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from bot.frozen import FrozenPath
 from bot.inbox import Incoming, Kind, Turn
 from bot.models import AuditEntry, Case, Conversation
 from bot.service import Service
+from bot.web import app as web_app
 from knowledge.files import Content
 from tests.conftest import NOW, rows
 
@@ -294,6 +297,23 @@ def test_a_case_whose_messages_are_gone_can_be_taken_taken_back_and_closed(
         desk.claim(session, case, "ann", now=later)
         desk.close(session, case, "ann", cases.Outcome.NO_ANSWER, now=later)
     assert state_of(sessions, case) == (State.CLOSED, None)
+
+
+async def test_a_failure_does_not_end_the_look_for_silent_owners(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def __init__(self) -> None:
+            self.looks = 0
+
+        async def run(self, _job: Any) -> list[str]:
+            self.looks += 1
+            raise LookupError
+
+    monkeypatch.setattr(web_app, "SILENCE_CHECK_SECONDS", 0.001)
+    writer = Failing()
+    app: Any = SimpleNamespace(state=SimpleNamespace(service=SimpleNamespace(writer=writer)))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(web_app._take_back_silent(app), 0.2)
+    assert writer.looks > 1
 
 
 def test_a_closed_case_can_be_reopened_unless_there_is_a_newer_one(
