@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -57,12 +57,12 @@ class CaseStateError(RuntimeError):
 
 @dataclass(frozen=True)
 class Returned:
-    """A conversation that went back to the bot: whose it was, and when that one last did something for the person."""
+    """A conversation that went back to the bot: whose it was, and since when there is a case."""
 
     case_id: int
     conversation_id: str
     owner: str
-    last_staff_at: datetime
+    opened_at: datetime
 
 
 @dataclass(frozen=True)
@@ -223,8 +223,8 @@ def hand_back(session: Session, case_id: int, staff_id: str, *, now: datetime) -
     """Let a case go, so that it waits again. Raises CaseStateError where it is not theirs."""
     values = {"owner": None, **_waits_again(now)}
     conversation_id = _change(session, case_id, _owned_by(staff_id), values)
-    last_word = session.scalars(select(Case.last_staff_at).where(Case.id == case_id)).one()
-    return Returned(case_id, conversation_id, staff_id, last_word or datetime.min.replace(tzinfo=UTC))
+    opened_at = session.scalars(select(Case.opened_at).where(Case.id == case_id)).one()
+    return Returned(case_id, conversation_id, staff_id, opened_at)
 
 
 def close(session: Session, case_id: int, staff_id: str, outcome: Outcome, *, now: datetime) -> str:
@@ -251,7 +251,7 @@ def reopen(session: Session, case_id: int, *, now: datetime) -> str:
 def take_back_silent(session: Session, *, now: datetime) -> list[Returned]:
     """Take the cases whose owner was silent too long from them."""
     is_silent = (Case.state == State.CLAIMED, Case.last_staff_at <= now - STAFF_PATIENCE)
-    found = session.execute(select(Case.id, Case.conversation_id, Case.owner, Case.last_staff_at).where(*is_silent))
+    found = session.execute(select(Case.id, Case.conversation_id, Case.owner, Case.opened_at).where(*is_silent))
     back = []
     for row in found.all():
         taken = session.execute(
@@ -261,7 +261,7 @@ def take_back_silent(session: Session, *, now: datetime) -> list[Returned]:
             .execution_options(synchronize_session=False)
         )
         if changed(taken) and row.conversation_id is not None:
-            back.append(Returned(row.id, row.conversation_id, row.owner, row.last_staff_at))
+            back.append(Returned(row.id, row.conversation_id, row.owner, row.opened_at))
     return back
 
 

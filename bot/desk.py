@@ -125,7 +125,7 @@ class Desk:
 
     def _to_bot(self, session: Session, returned: cases.Returned, key: str, *, now: datetime) -> None:
         self._tell(session, returned.conversation_id, key, now=now)
-        outbox.give_back(session, returned.conversation_id, since=returned.last_staff_at)
+        outbox.give_back(session, returned.conversation_id, since=returned.opened_at)
 
     def _tell(self, session: Session, conversation_id: str, key: str, *, now: datetime) -> None:
         """Tell the person; nobody is told any more whose messages are gone, and the case can be ended all the same."""

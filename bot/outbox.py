@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from actions.reply import Reply
+from actions.reply import Author, Reply
 from bot import insight
 from bot.assistant_port import Understood
 from bot.bidi import isolated
@@ -131,15 +131,16 @@ def store_silence(
 
 
 def give_back(session: Session, conversation_id: str, *, since: datetime) -> None:
-    """Let the assistant answer what came in `since` and nobody has answered."""
-    answered = select(OutboxMessage.answers).where(
-        OutboxMessage.conversation_id == conversation_id, OutboxMessage.part.not_like(f"{STAFF}%")
-    )
+    """Let the assistant answer what came in `since` and after the last word of staff, and nobody has answered."""
+    mine = OutboxMessage.conversation_id == conversation_id
+    by_staff = OutboxMessage.reply["author"].as_string() == Author.STAFF.value
+    last_word = session.scalar(select(func.max(OutboxMessage.created_at)).where(mine, by_staff))
+    answered = select(OutboxMessage.answers).where(mine, OutboxMessage.part.not_like(f"{STAFF}%"))
     session.execute(
         update(InboxMessage)
         .where(
             InboxMessage.conversation_id == conversation_id,
-            InboxMessage.received_at > since,
+            InboxMessage.received_at > max(since, last_word or since),
             InboxMessage.id.not_in(answered),
         )
         .values(handled_at=None, attempts=0)

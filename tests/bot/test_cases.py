@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import Effect, Reply
-from bot import audit, cases, inbox, outbox, people
+from bot import audit, cases, inbox, outbox, people, staff
 from bot.assistant_port import Outcome
 from bot.cases import CaseStateError, State
 from bot.conversations import Worker
@@ -26,6 +26,7 @@ from bot.frozen import FrozenPath
 from bot.inbox import Incoming, Kind, Turn
 from bot.models import AuditEntry, Case, Conversation
 from bot.service import Service
+from bot.staff import Role
 from bot.web import app as web_app
 from knowledge.files import Content
 from tests.conftest import NOW, rows
@@ -89,6 +90,13 @@ def take_turns(service: Service, content: Content, assistant: Any) -> None:
         worker.use(assistant)
     while worker.take_turns():
         pass
+
+
+def staff_member(service: Service, name: str) -> str:
+    with service.sessions.begin() as session:
+        added = staff.add(session, name, f"{name}@example.org", Role.HELPER, "en", book=service.addresses, now=NOW)
+        staff.begin(session, added.staff_id, "a hash", step=0, now=NOW)
+    return added.staff_id
 
 
 def state_of(sessions: sessionmaker[Session], case: int) -> tuple[str, str | None]:
@@ -213,6 +221,22 @@ def test_after_ten_minutes_of_silence_the_bot_answers_what_nobody_answered_and_b
     with sessions() as session:
         last = session.query(AuditEntry).order_by(AuditEntry.id.desc()).first()
         assert (last.action, last.actor, last.details) == ("case_taken_back", audit.SYSTEM, {"owner": "ann"})
+
+
+def test_what_a_silent_colleague_was_handed_is_answered_by_the_bot_too(
+    service: Service, sessions: sessionmaker[Session], desk: Desk, content: Content, conversation: str, case: int
+) -> None:
+    take_turns(service, content, Echo())
+    bob = staff_member(service, "bob")
+    with sessions.begin() as session:
+        desk.claim(session, case, "ann", now=NOW)
+    write(sessions, conversation, "are you there?", 1, after=1)
+    take_turns(service, content, Echo())
+    with sessions.begin() as session:
+        desk.hand_over(session, case, "ann", bob, now=NOW + timedelta(minutes=2))
+        desk.take_back_silent(session, now=NOW + timedelta(minutes=12))
+    take_turns(service, content, Echo())
+    assert said(sessions, conversation)[-1] == "heard are you there?"
 
 
 def test_an_urgent_reply_opens_a_case_also_while_somebody_has_the_conversation(
