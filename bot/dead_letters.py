@@ -23,7 +23,7 @@ class DeadLetter:
     """A reply that did not arrive, without what it says or to whom.
 
     Attributes:
-        topic: of a knowledge answer; None for anything else.
+        topic: of a knowledge answer; None for anything else, and where there is a case: who may know it sees it there.
         by_staff: whether a person wrote or sent it.
         reason: a code, such as `blocked` or `gave_up: http_500`.
         case_id: the open case of the conversation, where there is one.
@@ -55,7 +55,7 @@ def dead_letters(session: Session) -> list[DeadLetter]:
         DeadLetter(
             row.id,
             channel,
-            row.reply.get("topic"),
+            row.reply.get("topic") if case_id is None else None,
             row.reply.get("author") == Author.STAFF,
             row.created_at,
             row.attempts,

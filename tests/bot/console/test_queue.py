@@ -14,11 +14,11 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import Author, Reply
-from bot import cases, inbox, outbox, staff
+from bot import cases, dead_letters, inbox, outbox, staff
 from bot.console import views
 from bot.console.marks import QueueMarks
 from bot.inbox import Incoming, Kind
-from bot.models import OutboxMessage
+from bot.models import Case, OutboxMessage
 from bot.service import Service
 from bot.web.events import Announcer
 from tests.bot.console.people import CRY, Person, case_of, do, log_of, send
@@ -170,6 +170,17 @@ def test_what_did_not_arrive_is_listed_with_its_reason_and_tried_again(
     assert "Everything was delivered" in ann.get("/console/undelivered").text
     assert send(ann, f"/console/undelivered/{dead[0]}/retry").status_code == 404
     assert log_of(sessions).count("message_retried") == 2
+
+
+def test_what_did_not_arrive_does_not_tell_what_the_person_of_a_case_asked(
+    sessions: sessionmaker[Session], dead: list[int], three: list[int]
+) -> None:
+    with sessions.begin() as session:
+        case = session.get_one(Case, three[0])
+        case.state, case.closed_at = cases.State.CLOSED, datetime.now(UTC)
+    with sessions() as session:
+        topics = {one.id: (one.case_id, one.topic) for one in dead_letters.dead_letters(session)}
+    assert topics == {dead[0]: (None, "care.gp"), dead[1]: (three[1], None)}
 
 
 def test_trying_again_needs_a_form_of_ours_and_somebody_who_takes_cases(
