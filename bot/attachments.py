@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -27,7 +27,8 @@ MOST_BYTES = 5 * 1024 * 1024
 MOST_ATTEMPTS = 6
 PAUSE = timedelta(seconds=20)  # before the second attempt; twice as long before each one after that
 LOOK_EVERY_SECONDS = 5.0
-TOO_LARGE, WRONG_KIND = "too_large", "wrong_kind"
+MOST_FILES = 50  # of one conversation at a time: more would fill the disk and keep everybody else's waiting
+TOO_LARGE, TOO_MANY, WRONG_KIND = "too_large", "too_many", "wrong_kind"
 # Where they stand in the file, the bytes, what it is, and the ending of its name.
 _KINDS = (
     (0, b"\xff\xd8\xff", "image/jpeg", "jpg"),
@@ -58,13 +59,17 @@ def media_type_of(data: bytes) -> str | None:
 
 
 def note(session: Session, inbox_id: int, conversation_id: str, reference: str, book: AddressBook) -> None:
-    """Note that a file has to be fetched.
+    """Note that a file has to be fetched, or that it is one too many.
 
     Args:
         reference: the channel's id of it.
 
     """
-    session.add(Attachment(inbox_id=inbox_id, conversation_id=conversation_id, reference=book.seal(reference)))
+    taken = (Attachment.conversation_id == conversation_id, Attachment.failure.is_(None))
+    count = session.scalar(select(func.count()).select_from(Attachment).where(*taken)) or 0
+    failure = TOO_MANY if count >= MOST_FILES else None
+    noted = {"inbox_id": inbox_id, "conversation_id": conversation_id, "failure": failure}
+    session.add(Attachment(**noted, reference=book.seal(reference)))
 
 
 def read(session: Session, attachment_id: int, conversation_id: str, book: AddressBook) -> File | None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from bot import cases, people, staff
+from bot import attachments, cases, inbox, people, staff
 from bot.attachments import MOST_BYTES, media_type_of
+from bot.inbox import Incoming, Kind
 from bot.service import Service
 from bot.staff import Role
 from tests.bot.channels.servers import MetaServer, TelegramServer, over_telegram, over_whatsapp
@@ -93,6 +94,19 @@ def test_what_is_too_large_or_no_picture_sound_or_document_is_not_kept(
     brought(client, messages=[message(2, type="document", document={"id": "m1"})])
     until(lambda: rows(service) and rows(service)[0].failure)
     assert [(row.failure, row.data) for row in rows(service)] == [(failure, None)]
+
+
+def test_one_person_can_not_fill_the_disk(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attachments, "MOST_FILES", 2)
+    now = datetime.now(UTC)
+    with service.sessions.begin() as session:
+        for name, files in (("a", 3), ("b", 1)):
+            found = inbox.conversation_of(session, "telegram", name, now=now).id
+            for number in range(files):
+                inbox_id = inbox.accept(session, found, Incoming(str(number), Kind.BUTTON, "/cannot_read"), now=now)
+                assert inbox_id is not None
+                attachments.note(session, inbox_id, found, "reference", service.addresses)
+    assert [row.failure for row in rows(service)] == [None, None, "too_many", None]
 
 
 @pytest.mark.parametrize(
