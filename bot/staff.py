@@ -188,7 +188,8 @@ def step_of(code: str, secret: str, *, now: datetime) -> int | None:
     """The time step whose code this is; None where it is none of about now."""
     totp, current = pyotp.TOTP(secret), int(now.timestamp()) // STEP_SECONDS
     for step in range(current - STEPS_EITHER_WAY, current + STEPS_EITHER_WAY + 1):
-        if hmac.compare_digest(totp.at(step * STEP_SECONDS), code):
+        # As bytes: of two texts it takes none but ASCII, and a failure would tell that there is such an account.
+        if hmac.compare_digest(totp.at(step * STEP_SECONDS).encode(), code.encode()):
             return step
     return None
 
