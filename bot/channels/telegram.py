@@ -77,7 +77,7 @@ def webhook_secret(key: bytes) -> str:
 
 def verify(headers: Mapping[str, str], *, secret: str) -> None:
     """Raises `ForgedRequestError` where an update was not sent by Telegram; without a secret all are refused."""
-    if not secret or not hmac.compare_digest(headers.get(SECRET_HEADER, ""), secret):
+    if not secret or not hmac.compare_digest(headers.get(SECRET_HEADER, "").encode(), secret.encode()):
         raise ForgedRequestError("the secret token is missing or wrong")
 
 

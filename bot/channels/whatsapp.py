@@ -68,7 +68,7 @@ class Parsed:
 
 def handshake(query: Mapping[str, str], *, token: str) -> str:
     """What to answer to Meta's verification of the address; raises `ForgedRequestError` where the token is wrong."""
-    is_ours = token and hmac.compare_digest(query.get("hub.verify_token", ""), token)
+    is_ours = token and hmac.compare_digest(query.get("hub.verify_token", "").encode(), token.encode())
     if query.get("hub.mode") != "subscribe" or not is_ours:
         raise ForgedRequestError("the verify token is missing or wrong")
     return query.get("hub.challenge", "")

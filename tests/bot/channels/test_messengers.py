@@ -172,6 +172,8 @@ def test_a_webhook_needs_its_secret_and_a_whole_update(telegram: TelegramServer,
     chat = {"id": 7, "type": "private"}
     update = {"update_id": 1, "message": {"message_id": 1, "date": 1, "chat": chat, "text": "hello"}}
     assert client.post("/webhooks/telegram", json=update).status_code == 403
+    not_ascii = {"X-Telegram-Bot-Api-Secret-Token": "é".encode()}
+    assert client.post("/webhooks/telegram", json=update, headers=not_ascii).status_code == 403
     for body in (b"x", b"[]", b"{}", b"null"):
         assert client.post("/webhooks/telegram", content=body, headers=headers).status_code == 400, body
     for _ in range(3):
@@ -220,7 +222,8 @@ def test_meta_checks_the_address(meta: MetaServer, start: Any) -> None:
     client = start(**over_whatsapp(meta))
     query = {"hub.mode": "subscribe", "hub.verify_token": "verify-me", "hub.challenge": "42"}
     assert client.get("/webhooks/whatsapp", params=query).text == "42"
-    assert client.get("/webhooks/whatsapp", params={**query, "hub.verify_token": "no"}).status_code == 403
+    for wrong in ("no", "é"):
+        assert client.get("/webhooks/whatsapp", params={**query, "hub.verify_token": wrong}).status_code == 403
 
 
 def test_a_message_is_answered_once_and_read(meta: MetaServer, start: Any) -> None:
