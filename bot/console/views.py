@@ -27,6 +27,7 @@ from bot.models import (
     Staff,
     Translation,
 )
+from bot.outbox import INTERIM, STAFF
 from bot.sign_in import Person
 from bot.staff import SEES_ALL_CASES
 
@@ -56,7 +57,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that was said or noted; `state` is how far a reply has come, `understood` what the bot took a message for."""
+    """One thing that was said or noted.
+
+    `state` is how far a reply has come, `understood` what the bot took a message for, `is_with_bot` whether the bot answered it, or
+    it is such an answer; what it says in danger does not count.
+    """
 
     at: datetime
     author: str
@@ -69,6 +74,7 @@ class Line:
     translation: str | None = None
     inbox_id: int | None = None
     file: Attachment | None = None
+    is_with_bot: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,8 +212,10 @@ def opened(session: Session, row: Row, language: str) -> Opened:
     if case.conversation_id is not None and case.consent == Consent.YES and case.closed_at is None:
         slots = session.scalars(select(Conversation.slots).where(Conversation.id == case.conversation_id)).one()
     elif case.consent != Consent.YES:
-        # What the person writes to staff who have said hello is meant for them; all before that is not.
-        lines = [line for line in lines if case.hello_at is not None and line.at >= case.hello_at]
+        # What the person writes to staff who have said hello is meant for them; all before that is not, and neither is what
+        # they write to the bot when it answers again.
+        hello = case.hello_at
+        lines = [line for line in lines if hello is not None and line.at >= hello and not line.is_with_bot]
     notes = session.execute(
         select(Note, Staff.name)
         .outerjoin(Staff, Staff.id == Note.author)
@@ -250,6 +258,10 @@ def _what_was_said(session: Session, conversation_id: str, language: str) -> lis
         file.inbox_id: file
         for file in session.scalars(select(Attachment).where(Attachment.conversation_id == conversation_id))
     }
+    went = session.scalars(
+        select(OutboxMessage).where(OutboxMessage.conversation_id == conversation_id).order_by(OutboxMessage.id)
+    ).all()
+    with_bot = {one.answers for one in went if _is_of_bot(one)}
     of_message = and_(Translation.inbox_id == InboxMessage.id, Translation.language == language)
     came = session.execute(
         select(
@@ -274,17 +286,27 @@ def _what_was_said(session: Session, conversation_id: str, language: str) -> lis
             translation=translation,
             inbox_id=inbox_id,
             file=files.get(inbox_id),
+            is_with_bot=inbox_id in with_bot,
         )
         for at, kind, body, understood, translation, inbox_id in came
     ]
-    went = session.scalars(
-        select(OutboxMessage).where(OutboxMessage.conversation_id == conversation_id).order_by(OutboxMessage.id)
-    )
     lines += [
-        Line(one.created_at, one.reply.get("author", "bot"), one.reply["text"], reply=one.reply, state=_state(one))
+        Line(
+            one.created_at,
+            one.reply.get("author", "bot"),
+            one.reply["text"],
+            reply=one.reply,
+            state=_state(one),
+            is_with_bot=_is_of_bot(one),
+        )
         for one in went
     ]
     return sorted(lines, key=lambda line: (line.at, line.author != "person"))
+
+
+def _is_of_bot(message: OutboxMessage) -> bool:
+    is_word = message.part == INTERIM or message.part.startswith(STAFF)
+    return not is_word and not message.reply.get("is_urgent")
 
 
 def _state(message: OutboxMessage) -> str:

@@ -387,6 +387,25 @@ def test_who_said_no_and_writes_on_keeps_what_they_wrote_before_to_themselves(
     assert "he beats me" in staff_see(sessions)[0]
 
 
+def test_who_said_no_keeps_what_they_write_to_the_bot_afterwards_to_themselves(
+    talk: Talk, helper: str, service: Service, content: Content, sessions: sessionmaker[Session]
+) -> None:
+    talk.turn(cries(), "he beats me")
+    talk.turn(NO, "no")
+    desk = claim(service, content, helper)
+    case = the_case(sessions).id
+    with sessions.begin() as session:
+        desk.say(session, case, helper, "I am Ann.", now=NOW + timedelta(minutes=1))
+    talk.turn(cries(), "hello Ann", now=NOW + timedelta(minutes=2))
+    with sessions.begin() as session:
+        desk.say(session, case, helper, "Goodbye.", now=NOW + timedelta(minutes=3))
+        desk.hand_back(session, case, helper, now=NOW + timedelta(minutes=3))
+    answer = Scripted(Reply(language="en", text="about abortion"))
+    assert len(talk.turn(answer, "I am pregnant", now=NOW + timedelta(minutes=4))) == 1
+    told = content.phrases["en"].phrases["staff.back"]
+    assert staff_see(sessions) == (["I am Ann.", "hello Ann", "Goodbye.", told], None)
+
+
 def test_a_no_to_what_a_helper_asks_takes_no_consent_back(
     talk: Talk, helper: str, service: Service, content: Content, sessions: sessionmaker[Session]
 ) -> None:
