@@ -76,10 +76,13 @@ class Alarm:
             await self._ways[alert.way](alert)
         except AlertNotSentError as error:
             reason = str(error)
-            await self._writer.run(lambda session: alarm.record_failure(session, alert, reason, now=now))
-            return False
-        await self._writer.run(lambda session: alarm.record_sent(session, alert.id, now=now))
-        return True
+        except Exception as error:  # of a library: over a password that it can't encode, for one
+            reason = type(error).__name__
+        else:
+            await self._writer.run(lambda session: alarm.record_sent(session, alert.id, now=now))
+            return True
+        await self._writer.run(lambda session: alarm.record_failure(session, alert, reason, now=now))
+        return False
 
 
 def _ways(settings: Settings, telegram: Channel | None) -> Mapping[Way, Send]:

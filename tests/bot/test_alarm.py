@@ -255,6 +255,21 @@ async def test_a_server_that_is_not_there_stops_nothing(
         assert session.query(StaffAlert).filter_by(way=Way.MAIL).one().attempts == 1
 
 
+async def test_a_failure_that_nobody_thought_of_is_counted_and_given_up_in_the_end_too(
+    service: Service, opened: Callable[..., int], sessions: sessionmaker[Session]
+) -> None:
+    opened()
+    no_label = SecretStr(f"smtp://{'a' * 64}.example")  # which Python's own resolver answers with UnicodeError
+    settings = with_(service, smtp_url=no_label, mail_from="alerts@example.org")
+    watching = Alarm(service.sessions, service.writer, settings, None)
+    assert await watching.look(now=NOW) == 0
+    with sessions.begin() as session:
+        session.query(StaffAlert).one().attempts = alarm.MOST_ATTEMPTS - 1
+    assert await watching.look(now=minutes(1)) == 0
+    with sessions() as session:
+        assert session.query(StaffAlert).one().failure == "UnicodeError"
+
+
 async def test_an_alert_that_nobody_needs_any_more_is_not_sent(
     service: Service, mail: MailServer, opened: Callable[..., int], sessions: sessionmaker[Session]
 ) -> None:
