@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -107,46 +107,48 @@ class Delivery:
         return len(ready)
 
     def _due(self, now: datetime) -> list[Due]:
+        waits = (
+            Conversation.channel.in_(self._channels),
+            OutboxMessage.delivered_at.is_(None),
+            OutboxMessage.failure.is_(None),
+        )
+        # Of each person the oldest; while that has to wait, what comes after it waits too, and nobody else does.
+        oldest = (
+            select(func.min(OutboxMessage.id))
+            .join(Conversation, Conversation.id == OutboxMessage.conversation_id)
+            .where(*waits)
+            .group_by(OutboxMessage.conversation_id)
+        )
         statement = (
             select(
                 OutboxMessage.id,
                 OutboxMessage.conversation_id,
                 OutboxMessage.reply,
                 OutboxMessage.attempts,
-                OutboxMessage.next_try_at,
                 Conversation.channel,
                 Conversation.address,
             )
             .join(Conversation, Conversation.id == OutboxMessage.conversation_id)
             .where(
-                Conversation.channel.in_(self._channels),
-                OutboxMessage.delivered_at.is_(None),
-                OutboxMessage.failure.is_(None),
+                OutboxMessage.id.in_(oldest),
+                OutboxMessage.next_try_at.is_(None) | (OutboxMessage.next_try_at <= now),
             )
             .order_by(OutboxMessage.id)
             .limit(AT_ONCE)
         )
         with reading(self._sessions) as session:
             rows = session.execute(statement).all()
-        found: dict[str, Due | None] = {}
-        for row in rows:
-            if row.conversation_id in found:
-                continue
-            # Of each person the oldest; while that has to wait, what comes after it waits too.
-            is_due = row.next_try_at is None or row.next_try_at <= now
-            found[row.conversation_id] = (
-                Due(
-                    row.id,
-                    row.conversation_id,
-                    row.channel,
-                    row.address or "",
-                    Reply.model_validate(row.reply),
-                    row.attempts,
-                )
-                if is_due
-                else None
+        return [
+            Due(
+                row.id,
+                row.conversation_id,
+                row.channel,
+                row.address or "",
+                Reply.model_validate(row.reply),
+                row.attempts,
             )
-        return [due for due in found.values() if due is not None]
+            for row in rows
+        ]
 
     async def _send(self, due: Due) -> None:
         channel, now = self._channels[due.channel], self._clock()

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from actions.reply import Reply
+from bot import inbox, outbox
+from bot.channels import delivery
 from bot.channels.port import RetryLaterError
 from bot.channels.telegram import Telegram
+from bot.inbox import Incoming, Kind
+from bot.service import Service
 from tests.bot.channels.servers import TelegramServer, over_telegram
+from tests.conftest import NOW
 from tests.patience import until
 
 OF_EACH = 5  # messages of one person
@@ -63,3 +69,30 @@ def test_a_burst_is_answered_in_order_and_no_limit_is_broken(
     assert all(b - a >= PERSON_SECONDS - CLOCK for own in of_person.values() for a, b in pairwise(own))
     assert too_early == []
     assert len(went) > updates  # some were refused
+
+
+async def test_whoever_cannot_be_reached_keeps_nobody_elses_replies_waiting(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "AT_ONCE", 1)
+    sent: list[str] = []
+
+    class Other:
+        name, per_second, per_person_seconds = "telegram", 1000.0, 0.0
+
+        async def send(self, address: str, _reply: Reply) -> str | None:
+            sent.append(address)
+            return None
+
+    channels: Any = {"telegram": Other()}
+    sender = delivery.Delivery(service.sessions, service.writer, channels, service.addresses, clock=lambda: NOW)
+    with service.sessions.begin() as session:
+        for name in ("gone", "there"):
+            sealed = service.addresses.seal(name)
+            found = inbox.conversation_of(session, "telegram", name, now=NOW, address=sealed).id
+            inbox.accept(session, found, Incoming("1", Kind.TEXT, "help"), now=NOW)
+            stored = outbox.store_word(session, found, Reply(language="en", text="words"), now=NOW)
+            if name == "gone":
+                outbox.record_retry(session, stored, NOW + timedelta(minutes=30))
+    assert await sender.send_due() == 1
+    assert sent == ["there"]
