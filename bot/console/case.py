@@ -41,12 +41,11 @@ class Draft:
 
 
 CHOSEN_OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.DELETED)
-LARGEST_ID = 2**63 - 1  # that a database holds
 Deed = Callable[[Session, datetime], str]
 
 
 def _may_be_there(case_id: int) -> None:
-    if not 0 < case_id <= LARGEST_ID:
+    if not 0 < case_id <= views.LARGEST_ID:
         raise HTTPException(404)
 
 

@@ -97,7 +97,9 @@ async def log(request: Request, person: Lead) -> Response:
 
 
 @router.get("/events")
-async def listen(request: Request, person: Helper, case: Annotated[int | None, Query(ge=1)] = None) -> Response:
+async def listen(
+    request: Request, person: Helper, case: Annotated[int | None, Query(ge=1, le=views.LARGEST_ID)] = None
+) -> Response:
     """The event `changed` whenever queue or case did, `waiting` with the ids of all cases that wait, and `signed_out`."""
     service: Service = request.app.state.service
     token = request.cookies.get(COOKIE, "")

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from bot import dead_letters
 from bot.console.access import FormOfHelper, Helper
 from bot.console.pages import page, texts
+from bot.console.views import LARGEST_ID
 from bot.conversations import utc_now
 from bot.service import Service
 from knowledge.database import reading
@@ -36,6 +37,8 @@ async def show(request: Request, person: Helper) -> Response:
 async def retry(request: Request, posted: FormOfHelper, outbox_id: int) -> Response:
     """Try again."""
     service, now = request.app.state.service, utc_now()
+    if not 0 < outbox_id <= LARGEST_ID:
+        raise HTTPException(404, "not_dead")
     revived = await service.writer.run(
         lambda session: dead_letters.try_again(session, outbox_id, posted.person.id, now=now)
     )

@@ -33,6 +33,7 @@ from bot.staff import SEES_ALL_CASES
 
 MOST_SHOWN = 100  # on a page: more is no help to anybody, and each open console draws it anew at each change
 LOG_SHOWN = 200
+LARGEST_ID = 2**63 - 1  # that a database holds
 
 
 @dataclass(frozen=True)

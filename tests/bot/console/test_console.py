@@ -26,7 +26,7 @@ from knowledge.files import Content
 from nlu.urgency import IN_ORDER_OF_DANGER
 from tests.bot.channels.servers import TOKEN, TelegramServer
 from tests.bot.console.conftest import BASE, PASSWORD, Answering, sign_in
-from tests.bot.console.people import CRY, Person, case_of, decide, do, id_of, log_of
+from tests.bot.console.people import CRY, Person, case_of, decide, do, id_of, log_of, send
 from tests.patience import until
 
 Enter = Callable[..., TestClient]
@@ -144,6 +144,13 @@ def test_what_makes_no_sense_is_refused(
     assert do(ann, case, deed, **fields).status_code == code
     assert ann.get("/console/cases/999").status_code == 404
     assert ann.get(f"/console/cases/{case}?topic=no.such").status_code == 404
+
+
+def test_a_number_that_no_database_holds_is_the_number_of_nothing(enter: Enter) -> None:
+    ann = enter("ann")
+    assert ann.get(f"/console/cases/{2**63}").status_code == 404
+    assert ann.get(f"/console/events?case={2**63}").status_code == 422
+    assert send(ann, f"/console/undelivered/{2**63}/retry").status_code == 404
 
 
 def test_handing_back_and_reopening(enter: Enter, person: Person, sessions: sessionmaker[Session]) -> None:
