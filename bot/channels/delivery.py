@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import func, select, update
@@ -39,13 +40,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Due:
-    """A reply that is to be sent now."""
+    """A reply that is to be sent now, as the data of `Reply`: one that can't be read is nobody else's trouble."""
 
     id: int
     conversation_id: str
     channel: str
     address: str
-    reply: Reply
+    reply: Mapping[str, Any]
     attempts: int
 
 
@@ -144,7 +145,7 @@ class Delivery:
                 row.conversation_id,
                 row.channel,
                 row.address or "",
-                Reply.model_validate(row.reply),
+                row.reply,
                 row.attempts,
             )
             for row in rows
@@ -172,7 +173,7 @@ class Delivery:
 
     async def _sent(self, channel: Channel, due: Due) -> str | None:
         try:
-            return await channel.send(self._addresses.read(due.address), due.reply)
+            return await channel.send(self._addresses.read(due.address), Reply.model_validate(due.reply))
         finally:
             self._next_of_person[due.conversation_id] = time.monotonic() + channel.per_person_seconds
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from actions.reply import Reply
 from bot import inbox, outbox
@@ -19,6 +20,7 @@ from bot.channels import delivery
 from bot.channels.port import RetryLaterError
 from bot.channels.telegram import Telegram
 from bot.inbox import Incoming, Kind
+from bot.models import OutboxMessage
 from bot.service import Service
 from tests.bot.channels.servers import TelegramServer, over_telegram
 from tests.conftest import NOW
@@ -71,28 +73,46 @@ def test_a_burst_is_answered_in_order_and_no_limit_is_broken(
     assert len(went) > updates  # some were refused
 
 
+class Collecting:
+    """A channel that keeps to whom it sent."""
+
+    name, per_second, per_person_seconds = "telegram", 1000.0, 0.0
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def send(self, address: str, _reply: Reply) -> str | None:
+        self.sent.append(address)
+        return None
+
+
+def sender_of(service: Service, channel: Any) -> delivery.Delivery:
+    channels = {"telegram": channel}
+    return delivery.Delivery(service.sessions, service.writer, channels, service.addresses, clock=lambda: NOW)
+
+
+def word_for(service: Service, session: Session, name: str) -> int:
+    found = inbox.conversation_of(session, "telegram", name, now=NOW, address=service.addresses.seal(name)).id
+    inbox.accept(session, found, Incoming("1", Kind.TEXT, "help"), now=NOW)
+    return outbox.store_word(session, found, Reply(language="en", text="words"), now=NOW)
+
+
 async def test_whoever_cannot_be_reached_keeps_nobody_elses_replies_waiting(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "AT_ONCE", 1)
-    sent: list[str] = []
-
-    class Other:
-        name, per_second, per_person_seconds = "telegram", 1000.0, 0.0
-
-        async def send(self, address: str, _reply: Reply) -> str | None:
-            sent.append(address)
-            return None
-
-    channels: Any = {"telegram": Other()}
-    sender = delivery.Delivery(service.sessions, service.writer, channels, service.addresses, clock=lambda: NOW)
+    channel = Collecting()
     with service.sessions.begin() as session:
-        for name in ("gone", "there"):
-            sealed = service.addresses.seal(name)
-            found = inbox.conversation_of(session, "telegram", name, now=NOW, address=sealed).id
-            inbox.accept(session, found, Incoming("1", Kind.TEXT, "help"), now=NOW)
-            stored = outbox.store_word(session, found, Reply(language="en", text="words"), now=NOW)
-            if name == "gone":
-                outbox.record_retry(session, stored, NOW + timedelta(minutes=30))
-    assert await sender.send_due() == 1
-    assert sent == ["there"]
+        outbox.record_retry(session, word_for(service, session, "gone"), NOW + timedelta(minutes=30))
+        word_for(service, session, "there")
+    assert await sender_of(service, channel).send_due() == 1
+    assert channel.sent == ["there"]
+
+
+async def test_a_reply_that_cannot_be_read_keeps_no_other_waiting(service: Service) -> None:
+    channel = Collecting()
+    with service.sessions.begin() as session:
+        session.get_one(OutboxMessage, word_for(service, session, "broken")).reply = {"text": "of another version"}
+        word_for(service, session, "whole")
+    assert await sender_of(service, channel).send_due() == 2
+    assert channel.sent == ["whole"]
