@@ -260,15 +260,23 @@ async def delete(request: Request, service: ServiceOf, conversation_id: Conversa
 
     Whoever leaves the page does not wait for the answer, so the deletion is not given up either.
     """
-    now = utc_now()
-    done = asyncio.wrap_future(service.writer.submit(lambda session: people.forget(session, conversation_id, now=now)))
+    beside = request.app.state.beside
+    beside.add(done := asyncio.create_task(_forget(request, service, conversation_id), name="deletion"))
+    done.add_done_callback(beside.discard)
     try:
         await asyncio.wait_for(asyncio.shield(done), DELETE_SECONDS)
     except TimeoutError:
         return Response(status_code=status.HTTP_202_ACCEPTED)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+async def _forget(request: Request, service: Service, conversation_id: str) -> None:
+    now = utc_now()
+    # Handed in and shielded: also a service that stops now finishes it.
+    gone = service.writer.submit(lambda session: people.forget(session, conversation_id, now=now))
+    await asyncio.shield(asyncio.wrap_future(gone))
     await run_in_threadpool(empty_the_log, service.engine)
     request.app.state.announcer.announce(conversation_id)
-    return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 
 @router.get("/texts/{language}")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import DatabaseError, DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -197,6 +199,26 @@ def test_somebody_who_reads_the_database_holds_no_deletion_up(
     other.execute("SELECT * FROM inbox").fetchall()
     assert client.delete("/api/v1/conversation", headers=token).status_code == 204
     other.close()
+
+
+def test_a_deletion_that_nobody_waits_for_empties_the_log_too(
+    client: TestClient, token: dict[str, str], service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emptied: list[Engine] = []
+    monkeypatch.setattr(chat, "empty_the_log", emptied.append)
+    monkeypatch.setattr(chat, "DELETE_SECONDS", 0.05)
+    holding, busy = threading.Event(), threading.Event()
+
+    def hold(_session: Any) -> None:
+        busy.set()
+        holding.wait(30)
+
+    service.writer.submit(hold)
+    busy.wait(30)
+    assert client.delete("/api/v1/conversation", headers=token).status_code == 202
+    assert emptied == []
+    holding.set()
+    until(lambda: emptied)
 
 
 def test_a_database_of_somebody_else_in_its_place_is_not_the_end(
