@@ -17,6 +17,7 @@ from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 import httpx
+import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import Reply
@@ -30,6 +31,7 @@ from bot.staff import LANGUAGES
 from bot.writer import Writer
 from knowledge.database import reading
 
+log = structlog.get_logger()
 SECONDS = 10.0  # to wait for a mail server or a webhook
 Send = Callable[[Alert], Awaitable[None]]
 
@@ -162,9 +164,12 @@ def send_mail(mail: EmailMessage, to: tuple[str, ...], smtp_url: str) -> None:
                 if not is_tls:
                     raise AlertNotSentError("no_encryption")
                 server.login(unquote(address.username), unquote(address.password or ""))
-            server.send_message(mail, to_addrs=to)
+            refused = server.send_message(mail, to_addrs=to)
     except (smtplib.SMTPException, OSError) as error:
         raise AlertNotSentError(type(error).__name__) from None
+    if refused:
+        # Others have it: sent again they would get it twice. Which of the plan's addresses is wrong, the server's log says.
+        log.error("alert_refused_for_some", count=len(refused), of=len(to))
 
 
 async def send_webhook(alert: Alert, url: str, key: bytes, public_url: str) -> None:

@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
 from bot import alarm, cases, duty, inbox, staff
 from bot.alarm import Way
@@ -61,9 +62,18 @@ class MailServer:
     def __init__(self) -> None:
         self.got: list[tuple[list[str], Any]] = []
         self.refuses = False
+        self.unknown = ""
         self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
         self._controller.start()
         self.url = f"smtp://127.0.0.1:{self._controller.port}"
+
+    async def handle_RCPT(  # noqa: N802 (aiosmtpd's)
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        if address == self.unknown:
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's)
         if self.refuses:
@@ -236,6 +246,19 @@ async def test_what_a_server_does_not_take_is_sent_when_it_does_and_once(
     assert await after_a_restart.look(now=minutes(1)) == 1
     assert await after_a_restart.look(now=minutes(2)) == 0
     assert len(mail.got) == 1
+
+
+async def test_an_address_that_the_server_does_not_know_shows_in_the_log_without_it(
+    service: Service, mail: MailServer, opened: Callable[..., int]
+) -> None:
+    opened(DANGER)
+    mail.unknown = "oncall@example.org"
+    with capture_logs() as logged:
+        assert await by_mail(service, mail).look(now=minutes(60)) == 1
+    (refused,) = [entry for entry in logged if entry["event"] == "alert_refused_for_some"]
+    assert refused["count"] == 1
+    assert "oncall" not in str(logged)
+    assert mail.unknown not in mail.got[0][0]
 
 
 async def test_a_server_that_is_not_there_stops_nothing(
