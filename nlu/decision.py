@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from nlu.topics import Guess
 from nlu.urgency import Level, Urgency
+
+if TYPE_CHECKING:  # scikit-learn comes with it, a second of the start for those who only need the words of a decision
+    from nlu.topics import Guess
 
 # Chosen on the training examples held out in turn (docs/models.md).
 SURE = 0.5

