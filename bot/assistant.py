@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -100,16 +101,16 @@ class Assistant:
 
     def parse_all(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """What the model makes of many texts, each on its own; one run of the graph, which costs as much as a message does."""
-        processor = self._agent.processor
-        results = processor.graph_runner.run(
-            inputs={
-                PLACEHOLDER_MESSAGE: [UserMessage(text, metadata={}) for text in texts],
-                PLACEHOLDER_TRACKER: DialogueStateTracker.from_events("", []),
-            },
-            targets=[processor.model_metadata.nlu_target],
-        )
+        return self._parse([UserMessage(text, metadata={}) for text in texts])
+
+    async def read(self, turns: Sequence[Turn]) -> list[Turn]:
+        """The turns, with what the model makes of their texts: in one run of the graph, and on all cores where it must think."""
+        messages = [self._message(turn) for turn in turns]
+        texts = [message for message in messages if not message.text.startswith("/")]
+        parsed = iter(self._parse(texts) if texts else ())
         return [
-            message.as_dict(only_output_properties=True) for message in results[processor.model_metadata.nlu_target]
+            turn if message.text.startswith("/") else replace(turn, parsed=next(parsed))
+            for turn, message in zip(turns, messages, strict=True)
         ]
 
     async def respond(self, turn: Turn) -> Outcome:
@@ -118,14 +119,7 @@ class Assistant:
         _turn_slots.set(given)
         saved: list[DialogueStateTracker] = []
         _turn_tracker.set(saved)
-        metadata = {
-            "language": turn.slots.get("native") or turn.slots.get("language") or turn.language,
-            "hint": turn.hint,
-            "asked": turn.slots.get("asked"),
-            "topic": turn.slots.get("topic"),
-        }
-        message = UserMessage(self._text_of(turn), _Nowhere(), turn.conversation_id, metadata=metadata)
-        await self._agent.handle_message(message)
+        await self._agent.handle_message(self._message(turn))
         tracker = saved[-1]
         language = str(tracker.get_slot("language") or "en")
         said = tuple(_reply(event, language) for event in tracker.events if isinstance(event, BotUttered))
@@ -137,6 +131,27 @@ class Assistant:
             slots["language"] = None  # a hint is no choice: what the person writes first decides
         slots[OFFERED] = offered_by(said)
         return Outcome(said, slots, _understood(tracker.latest_message))
+
+    def _parse(self, messages: Sequence[UserMessage]) -> list[dict[str, Any]]:
+        processor = self._agent.processor
+        results = processor.graph_runner.run(
+            inputs={PLACEHOLDER_MESSAGE: messages, PLACEHOLDER_TRACKER: DialogueStateTracker.from_events("", [])},
+            targets=[processor.model_metadata.nlu_target],
+        )
+        return [
+            {"entities": [], **message.as_dict(only_output_properties=True)}
+            for message in results[processor.model_metadata.nlu_target]
+        ]
+
+    def _message(self, turn: Turn) -> UserMessage:
+        metadata = {
+            "language": turn.slots.get("native") or turn.slots.get("language") or turn.language,
+            "hint": turn.hint,
+            "asked": turn.slots.get("asked"),
+            "topic": turn.slots.get("topic"),
+        }
+        text, parsed = self._text_of(turn), dict(turn.parsed) if turn.parsed is not None else None
+        return UserMessage(text, _Nowhere(), turn.conversation_id, metadata=metadata, parse_data=parsed)
 
     def _text_of(self, turn: Turn) -> str:
         """What Rasa reads: the text, or an intent where a button was pressed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -50,7 +50,11 @@ class Outcome:
 
 
 class AssistantPort(Protocol):
-    """Takes one turn."""
+    """Takes one turn, and may read several before it takes them."""
+
+    async def read(self, turns: Sequence[Turn]) -> list[Turn]:
+        """The same turns; of those that hold a text, `parsed` may be filled in, which `respond` then need not do itself."""
+        return list(turns)
 
     async def respond(self, turn: Turn) -> Outcome:
         """The outcome of a turn; without replies where an action failed."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,6 +35,7 @@ IDLE_SECONDS = 1.0  # how often to look for messages of killed workers while not
 
 log = structlog.get_logger()
 Clock = Callable[[], datetime]
+T = TypeVar("T")
 
 
 def utc_now() -> datetime:
@@ -101,11 +102,23 @@ class Worker:
             return self._without_model()
         now = self._clock()
         turns = self._writer.call(lambda session: inbox.claim(session, self.name, now=now, limit=TOGETHER))
-        stored = [(turn, self._answer(turn)) for turn in turns]
+        stored = [(turn, self._answer(turn)) for turn in self._read(turns)]
         for turn, future in stored:
             if future is not None:
                 self._announce(turn, future)
         return len(turns)
+
+    def _read(self, turns: Sequence[Turn]) -> Sequence[Turn]:
+        """Let the assistant read what came in together; what it fails over or hangs over is taken message by message."""
+        if self._assistant is None or len(turns) < 2 or any(turn.attempts > 1 for turn in turns):
+            return turns
+        try:
+            return self._assistant.read(turns, within=TURN_SECONDS)
+        except TimeoutError:
+            log.error("reading_hangs", messages=len(turns))
+        except Exception:
+            log.exception("reading_failed", messages=len(turns))
+        return turns
 
     def _run(self) -> None:
         while not self._is_stopping:
@@ -280,7 +293,14 @@ class _AssistantThread:
 
     def respond(self, turn: Turn, *, within: float) -> Outcome:
         """Take a turn; raises TimeoutError where it hangs."""
-        future = asyncio.run_coroutine_threadsafe(self._assistant.respond(turn), self._loop)
+        return self._wait(self._assistant.respond(turn), within)
+
+    def read(self, turns: Sequence[Turn], *, within: float) -> list[Turn]:
+        """Read turns before they are taken; raises TimeoutError where it hangs."""
+        return self._wait(self._assistant.read(turns), within)
+
+    def _wait(self, work: Coroutine[Any, Any, T], within: float) -> T:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(within)
         except TimeoutError:

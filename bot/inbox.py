@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -52,7 +52,12 @@ class Incoming:
 
 @dataclass(frozen=True)
 class Turn:
-    """One message to be answered, with what is known of its conversation."""
+    """One message to be answered, with what is known of its conversation.
+
+    Attributes:
+        parsed: what the model made of the text, where it was read together with others.
+
+    """
 
     inbox_id: int
     conversation_id: str
@@ -62,6 +67,7 @@ class Turn:
     hint: str | None
     slots: dict[str, Any]
     attempts: int
+    parsed: Mapping[str, Any] | None = None
 
 
 def address_hash(channel: str, address: str, *, key: bytes) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nlu.encoder import Vector
+from nlu.encoder import Vector, reckon_all
 from nlu.meaning import MeaningModel
 from nlu.ngrams import FORMAT, Floats, LinearModel, model_file, softmax
 
@@ -59,15 +59,19 @@ class TopicModel:
             vector: what the text means; without it the n-grams decide alone.
 
         """
-        row = self._probabilities(text, vector)
-        return [Guess(self._words.labels[i], float(row[i])) for i in np.argsort(-row)]
+        return self.rank_all([text], [vector])[0]
 
-    def _probabilities(self, text: str, vector: Vector | None) -> Floats:
-        scores = self._words.scores_of_one(text)
-        by_words = softmax(scores / self._words.temperature)
-        if self._meaning is None or vector is None or by_words.max() >= WORDS_SURE or vector.numbers is None:
-            return by_words
-        return self._meaning.probabilities(scores, vector.numbers)
+    def rank_all(self, texts: Sequence[str], vectors: Sequence[Vector | None]) -> list[list[Guess]]:
+        """The same for each of several texts; what those mean that the n-grams are not sure of is reckoned on all cores."""
+        scores = [self._words.scores_of_one(text) for text in texts]
+        rows = [softmax(score / self._words.temperature) for score in scores]
+        unsure = {i: v for i, v in enumerate(vectors) if v is not None and rows[i].max() < WORDS_SURE}
+        if self._meaning is not None:
+            reckon_all(list(unsure.values()))
+            for i, vector in unsure.items():
+                if vector.numbers is not None:
+                    rows[i] = self._meaning.probabilities(scores[i], vector.numbers)
+        return [[Guess(self._words.labels[i], float(row[i])) for i in np.argsort(-row)] for row in rows]
 
     def save(self, path: Path) -> None:
         """Write the model file: both models in one, so that it answers without the encoder too."""

@@ -92,11 +92,10 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
         """Set `intent` and `intent_ranking`."""
         if self._model is None:
             raise ngrams.ModelFileError("the topic component was neither trained nor loaded")
-        for message in messages:
-            text = str(message.get(TEXT) or "")
-            if text.startswith("/"):
-                continue
-            guesses = self._model.rank(text, message.get(MEANING))
+        typed = [message for message in messages if not str(message.get(TEXT) or "").startswith("/")]
+        texts = [str(message.get(TEXT) or "") for message in typed]
+        ranked = self._model.rank_all(texts, [message.get(MEANING) for message in typed])
+        for message, guesses in zip(typed, ranked, strict=True):
             ranking = [{"name": g.label, "confidence": g.confidence} for g in guesses[:RANKING_LENGTH]]
             message.set(BY_WORDS, not self._model.can_use(message.get(MEANING)))
             message.set(PROBABILITIES, {g.label: g.confidence for g in guesses})

@@ -351,3 +351,20 @@ def test_the_possible_line_names_the_number_of_its_kind(talk: Talk, content: Con
 
     assert number_of(content, "urgent.suicide") == "113"
     assert number_of(content, "urgent.danger") == "112"
+
+
+def test_messages_read_together_are_understood_as_they_are_alone(assistant: Any, content: Content) -> None:
+    texts = (
+        "how high is the minimum wage",
+        "szef nie płaci",
+        "/greet",
+        "де знайти лікаря",
+        "my card lies with him",
+        "?",
+    )
+    turns = [Turn(n, f"together-{n}", Kind.TEXT, text, None, None, {}, 1) for n, text in enumerate(texts)]
+    pressed = Turn(9, "together-9", Kind.BUTTON, "/greet", None, None, {}, 1)
+    read = asyncio.run(assistant.read([*turns, pressed]))
+    assert [turn.parsed is not None for turn in read] == [True] * len(turns) + [False]
+    for turn, alone in zip(read, [*turns, pressed], strict=True):
+        assert asyncio.run(assistant.respond(turn)) == asyncio.run(assistant.respond(alone))

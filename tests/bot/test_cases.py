@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import Effect, Reply
 from bot import audit, cases, inbox, outbox, people, staff
-from bot.assistant_port import Outcome
+from bot.assistant_port import AssistantPort, Outcome
 from bot.cases import CaseStateError, State
 from bot.conversations import Worker
 from bot.desk import Desk
@@ -34,7 +34,7 @@ from tests.conftest import NOW, rows
 SUICIDE, ABUSE = "urgent.suicide", "urgent.abuse"
 
 
-class Echo:
+class Echo(AssistantPort):
     """An assistant that repeats what was said; its slots and effects a test may set."""
 
     def __init__(self, *, topic: str | None = None, slots: dict[str, Any] | None = None, deletes: bool = False) -> None:
@@ -324,7 +324,7 @@ def test_a_case_whose_messages_are_gone_can_be_taken_taken_back_and_closed(
 
 
 async def test_a_failure_does_not_end_the_look_for_silent_owners(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Failing:
+    class Failing(AssistantPort):
         def __init__(self) -> None:
             self.looks = 0
 

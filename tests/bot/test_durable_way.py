@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import Effect, Reply
 from bot import inbox, outbox, people
-from bot.assistant_port import Outcome
+from bot.assistant_port import AssistantPort, Outcome
 from bot.conversations import MAX_ATTEMPTS, Worker
 from bot.frozen import FrozenPath
 from bot.inbox import Incoming, Kind, Turn
@@ -24,7 +26,7 @@ from knowledge.files import Content
 from tests.conftest import NOW, rows
 
 
-class Echo:
+class Echo(AssistantPort):
     """An assistant that repeats what was said, and can be made to fail."""
 
     def __init__(self, *, fail: bool = False, effect: Effect | None = None) -> None:
@@ -233,7 +235,7 @@ def test_without_a_model_every_waiting_message_is_looked_at_and_nobody_is_told_t
     assert len(replies(sessions, first)) == 1
 
 
-class Hanging:
+class Hanging(AssistantPort):
     """An assistant that computes for ever, as a loop in a library would."""
 
     def __init__(self) -> None:
@@ -260,6 +262,48 @@ def test_a_turn_that_hangs_is_given_up_and_the_others_are_looked_at(
     assert len(replies(sessions, stuck)) == 1
     with sessions() as session:
         assert outbox.after(session, urgent)[0].reply["topic"] == "urgent.suicide"
+
+
+class Reading(Echo):
+    """An assistant that notes what it was given to read, and reads no claim that holds a certain word."""
+
+    def __init__(self, *, poison: str = "") -> None:
+        super().__init__()
+        self.read_together: list[list[str]] = []
+        self.parsed: list[Any] = []
+        self._poison = poison
+
+    async def read(self, turns: Sequence[Turn]) -> list[Turn]:
+        texts = [turn.body for turn in turns]
+        if self._poison in texts:
+            raise RuntimeError("unreadable")
+        self.read_together.append(texts)
+        return [replace(turn, parsed={"text": turn.body}) for turn in turns]
+
+    async def respond(self, turn: Turn) -> Outcome:
+        self.parsed.append(turn.parsed)
+        return await super().respond(turn)
+
+
+def test_what_several_people_wrote_is_read_together(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath
+) -> None:
+    for text in ("one", "two", "three"):
+        write(sessions, begin(sessions, text), text)
+    reading = Reading()
+    take_turns(worker(service, frozen, reading))
+    assert [sorted(texts) for texts in reading.read_together] == [["one", "three", "two"]]
+    assert sorted(parsed["text"] for parsed in reading.parsed) == ["one", "three", "two"]
+
+
+def test_a_message_that_cannot_be_read_with_others_costs_nobody_an_answer(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath
+) -> None:
+    conversations = {text: begin(sessions, text) for text in ("one", "poison", "three")}
+    for text, conversation in conversations.items():
+        write(sessions, conversation, text)
+    take_turns(worker(service, frozen, Reading(poison="poison")))
+    assert all(replies(sessions, conversation) == [f"heard {text}"] for text, conversation in conversations.items())
 
 
 def test_a_message_over_which_the_assistant_fails_is_tried_three_times_and_no_more(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import MAX_PAYLOAD_BYTES, Button, ContactCard, Effect, Reply
 from bot import cases, duty, handover, inbox, outbox, staff
-from bot.assistant_port import OFFERED, Outcome
+from bot.assistant_port import OFFERED, AssistantPort, Outcome
 from bot.cases import Consent, State
 from bot.console import views
 from bot.conversations import Worker
@@ -32,7 +32,7 @@ NUMBERS = (
 )
 
 
-class Scripted:
+class Scripted(AssistantPort):
     """An assistant that says what it is told to."""
 
     def __init__(self, *replies: Reply, slots: dict[str, Any] | None = None) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError, DataError, InterfaceError, Operational
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from actions.reply import Reply
-from bot.assistant_port import Outcome
+from bot.assistant_port import AssistantPort, Outcome
 from bot.frozen import FrozenPath
 from bot.inbox import Turn
 from bot.service import Service, open_service
@@ -31,7 +31,7 @@ from tests.conftest import NOW
 from tests.patience import until
 
 
-class Answering:
+class Answering(AssistantPort):
     async def respond(self, turn: Turn) -> Outcome:
         return Outcome((Reply(language="en", text=f"heard {turn.body}"),), {"language": "en"})
 

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from actions.reply import Button, Reply
-from bot.assistant_port import Outcome
+from bot.assistant_port import AssistantPort, Outcome
 from bot.inbox import Turn
 from bot.service import Service, open_service
 from bot.settings import Settings
@@ -18,7 +18,7 @@ from knowledge.files import Content
 from tests.bot.channels.servers import MetaServer, TelegramServer
 
 
-class Answering:
+class Answering(AssistantPort):
     async def respond(self, turn: Turn) -> Outcome:
         button = Button(label="Menu", payload="/menu")
         return Outcome((Reply(language="en", text=f"heard {turn.body} <b>&", buttons=(button,)),), {"language": "en"})

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from actions.reply import Reply
 from bot import staff
-from bot.assistant_port import Outcome, Understood
+from bot.assistant_port import AssistantPort, Outcome, Understood
 from bot.inbox import Turn
 from bot.service import Service
 from bot.staff import Role
@@ -23,7 +23,7 @@ PASSWORD = "correct horse battery"
 BASE = "https://testserver"
 
 
-class Answering:
+class Answering(AssistantPort):
     async def respond(self, turn: Turn) -> Outcome:
         taken_for = Understood("work.unpaid_wages", 0.82, "answer", "urgent.exploitation")
         if turn.body == "what?":
