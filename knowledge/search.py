@@ -20,13 +20,25 @@ FTS5_TABLE = (
     "CREATE VIRTUAL TABLE search_index USING fts5("
     "version UNINDEXED, topic UNINDEXED, language UNINDEXED, title, body, tokenize = 'unicode61')"
 )
-_ALIKE = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ß": "ss", "ı": "i", "ґ": "г", "ة": "ه", "ى": "ي"})
+_ALIKE = {"ł": "l", "đ": "d", "ø": "o", "ß": "ss", "ı": "i", "ґ": "г", "ة": "ه", "ى": "ي"}
+
+
+class _Letters(dict[int, str]):
+    """What becomes of each decomposed letter, found once: the phrases alone are a million letters to fold at each start."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        self[code] = "" if unicodedata.combining(letter) else _ALIKE.get(letter, letter)
+        return self[code]
+
+
+_LETTERS = _Letters()
 
 
 def fold(words: str) -> str:
     """The text in lower case without diacritics; letters that people write for one another are one ("й" and "и", "ґ" and "г")."""
-    decomposed = unicodedata.normalize("NFKD", words.casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_ALIKE)
+    lower = words.casefold()
+    return lower if lower.isascii() else unicodedata.normalize("NFKD", lower).translate(_LETTERS)
 
 
 def index(session: Session, version: str) -> None:

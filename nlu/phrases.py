@@ -1,6 +1,7 @@
 """Phrases that staff write and computers look for: the matcher behind the urgency rules.
 
-A phrase is words as people type them. Case, diacritics, apostrophes, punctuation and stretched letters ("heeelp") do not matter.
+A phrase is words as people type them. Case, diacritics, apostrophes, punctuation and stretched letters ("heeelp") do not matter,
+nor, where a book forgives it, does a slip of the finger (`nlu.spelling`).
 
     he has a knife        these words one after the other
     samobój*              any ending; *قتل* anything around it
@@ -18,12 +19,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Generic, TypeVar
 
 from knowledge.search import fold
+from nlu.spelling import Readings, Spelling
 
 GAP = 4  # words that "…" may stand for
 WINDOW = 12  # words within which all parts of a phrase stand
@@ -47,13 +50,16 @@ class PhraseError(ValueError):
 
 def words_of(text: str) -> list[str]:
     """The folded words and signs of a text in order; one that is said several times in a row counts once."""
-    plain = _STRETCHED.sub(r"\1", _NOT_SEEN.sub("", fold(text)))
-    plain = _SPELLED.sub(lambda letters: re.sub(r"[\W_]", "", letters[0]), plain)
+    plain = _SPELLED.sub(lambda letters: re.sub(r"[\W_]", "", letters[0]), _plain(text))
     found: list[str] = []
     for word in _TOKEN.findall(plain):
         if not found or found[-1] != word:
             found.append(word)
     return found if len(found) <= MOST_WORDS else [*found[: MOST_WORDS - END_WORDS], *found[-END_WORDS:]]
+
+
+def _plain(text: str) -> str:
+    return _STRETCHED.sub(r"\1", _NOT_SEEN.sub("", fold(text)))
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,11 @@ class _Word:
     stems: tuple[str, ...]
     inside: tuple[str, ...]
 
-    def fits(self, word: str) -> bool:
-        return word in self.whole or word.startswith(self.stems) or any(part in word for part in self.inside)
+    def fits(self, readings: Readings) -> bool:
+        return any(
+            word in self.whole or word.startswith(self.stems) or any(part in word for part in self.inside)
+            for word in readings
+        )
 
 
 # Words that follow one another; between two runs of a part stands a "…".
@@ -80,7 +89,7 @@ class _Phrase(Generic[Payload]):
     is_whole: bool
     payload: Payload
 
-    def fits(self, words: Sequence[str], at: int) -> bool:
+    def fits(self, words: Sequence[Readings], at: int) -> bool:
         """Whether the message has all parts of the phrase, the first one beginning at one of its words."""
         end = _end(self.parts[0], words, at)
         if end is None or (self.is_whole and (at, end) != (0, len(words))):
@@ -88,7 +97,12 @@ class _Phrase(Generic[Payload]):
         near = range(max(0, at - WINDOW), min(len(words), end + WINDOW))
         return all(any(_end(part, words, start) is not None for start in near) for part in self.parts[1:])
 
-    def is_held_back(self, words: Sequence[str]) -> bool:
+    def places(self) -> Iterator[_Word]:
+        """Every word of the phrase, of what it must stand without too."""
+        for part in (*self.parts, *self.without):
+            yield from chain.from_iterable(part)
+
+    def is_held_back(self, words: Sequence[Readings]) -> bool:
         """Whether the message has what the phrase must stand without."""
         return any(_end(part, words, start) is not None for part in self.without for start in range(len(words)))
 
@@ -100,20 +114,29 @@ class PhraseBook(Generic[Payload]):
 
     Args:
         phrases: pairs of a phrase in the notation above and its payload.
+        everyday: messages whose words are never taken for mistyped ones of the phrases; without any a word counts only as it
+            was typed.
 
     """
 
-    def __init__(self, phrases: Iterable[tuple[str, Payload]]) -> None:
+    def __init__(self, phrases: Iterable[tuple[str, Payload]], *, everyday: Iterable[str] | None = None) -> None:
         self._by_word: defaultdict[str, list[_Phrase[Payload]]] = defaultdict(list)
         self._by_stem: defaultdict[str, list[_Phrase[Payload]]] = defaultdict(list)
         self._by_inside: defaultdict[str, list[_Phrase[Payload]]] = defaultdict(list)
         self.faults: list[tuple[Payload, PhraseError]] = []
+        words: set[str] = set()
+        stems: set[str] = set()
+        inside: set[str] = set()
         for text, payload in phrases:
             try:
                 phrase = _parse(text, payload)
             except PhraseError as error:
                 self.faults.append((payload, error))
                 continue
+            for place in phrase.places():
+                words |= place.whole
+                stems.update(place.stems)
+                inside.update(place.inside)
             first = phrase.parts[0][0][0]
             for word in first.whole:
                 self._by_word[word].append(phrase)
@@ -121,17 +144,21 @@ class PhraseBook(Generic[Payload]):
                 self._by_stem[stem].append(phrase)
             for part in first.inside:
                 self._by_inside[part].append(phrase)
+        self._readings: Callable[[Sequence[str]], list[Readings]] = _as_typed
+        if everyday is not None:
+            known = _TOKEN.findall(_plain("\n".join(everyday)))
+            self._readings = Spelling(words, stems, inside, known=known).readings
         self._longest_stem = max(map(len, self._by_stem), default=0)
         self._any_inside = re.compile("|".join(map(re.escape, self._by_inside)) or "(?!)")
 
     def find(self, text: str) -> Iterator[Payload]:
         """What stands behind each phrase that the text has, each once, in the order of the text."""
-        words = words_of(text)
+        words = self._readings(words_of(text))
         # Decided for this text: found, or held back by what stands elsewhere in it. Without it a text that repeats one word
         # would be read again from the start at each.
         decided: set[int] = set()
-        for at, word in enumerate(words):
-            for phrase in self._beginning_with(word):
+        for at, readings in enumerate(words):
+            for phrase in chain.from_iterable(map(self._beginning_with, readings)):
                 if id(phrase) in decided or not phrase.fits(words, at):
                     continue
                 decided.add(id(phrase))
@@ -148,7 +175,11 @@ class PhraseBook(Generic[Payload]):
                     yield from phrases
 
 
-def _end(part: _Part, words: Sequence[str], at: int) -> int | None:
+def _as_typed(words: Sequence[str]) -> list[Readings]:
+    return [(word,) for word in words]
+
+
+def _end(part: _Part, words: Sequence[Readings], at: int) -> int | None:
     """Where a part that begins at a word ends; None where it does not fit there."""
     run, *rest = part
     end = at + len(run)

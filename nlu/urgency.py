@@ -76,7 +76,9 @@ class PhraseRules:
     """
 
     def __init__(self, patterns: Mapping[str, UrgencyPatterns]) -> None:
-        self._book = PhraseBook(_phrases(patterns))
+        everyday = [text for entry in patterns.values() for text in entry.everyday]
+        self._book = PhraseBook(_phrases(patterns), everyday=everyday)
+        # What takes a cry back is read as it was typed: a slip must not lower one.
         self._not_now = PhraseBook((phrase, code) for code, entry in patterns.items() for phrase in entry.not_now)
         self.faults = [(fired.language, str(error)) for fired, error in self._book.faults]
         self.faults += [(language, str(error)) for language, error in self._not_now.faults]
