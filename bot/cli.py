@@ -291,7 +291,7 @@ def show(
 def try_phrases(text: Annotated[str, typer.Argument(help="A message, in quotes.")]) -> None:
     """Show which phrases a message has, and what they come to."""
     from knowledge.files import load
-    from nlu.urgency import PhraseRules
+    from nlu.urgency import Level, PhraseRules
 
     rules = PhraseRules(load()[0].urgency)
     table = Table("language", "kind", "level", "phrase")
@@ -303,7 +303,8 @@ def try_phrases(text: Annotated[str, typer.Argument(help="A message, in quotes."
     if found is None:
         screen.print("No phrase fires. The trained model may still notice the message: wegwijs classify shows both.")
         return
-    lowered = ", lowered by a not_now phrase" if rules.is_not_now(text) else ""
+    is_lowered = any(rules.is_lowered(f.kind, text) for f in rules.fired(text) if f.level is Level.CERTAIN)
+    lowered = ", lowered by a not_now or told phrase" if is_lowered else ""
     screen.print(f"{found.level}: {', '.join((found.label, *found.also))}{lowered}", highlight=False)
 
 

@@ -68,6 +68,7 @@ class UrgencyPatterns(Strict):
     certain: dict[str, tuple[Text, ...]]
     possible: dict[str, tuple[Text, ...]]
     not_now: tuple[Text, ...] = ()
+    told: tuple[Text, ...] = ()
     examples: dict[str, tuple[Text, ...]] = Field(default_factory=dict)
     everyday: tuple[Text, ...] = ()
 

@@ -33,6 +33,7 @@ IN_ORDER_OF_DANGER = (
 )
 # "A year ago" may take a passport or a broken leg back. It never makes a wish to die or a blow harmless.
 LOWERED_BY_NOT_NOW = frozenset({"urgent.medical", "urgent.exploitation", "urgent.homeless_tonight"})
+NEVER_LOWERED = frozenset({"urgent.suicide"})
 # Where somebody near may be the danger, or may not be meant to know: how to write safely is said too.
 WITH_CARE = frozenset({"urgent.suicide", "urgent.abuse", "urgent.exploitation"})
 
@@ -69,7 +70,7 @@ class PhraseRules:
 
     Args:
         patterns: by language. `not_now` phrases ("last year", "for school") turn `certain` into `possible` for the kinds that
-            can be over.
+            can be over; `told` ones ("in a film") do for all kinds but suicide.
 
     `faults` names the phrases that cannot be read, by language.
 
@@ -80,8 +81,9 @@ class PhraseRules:
         self._book = PhraseBook(_phrases(patterns), everyday=everyday)
         # What takes a cry back is read as it was typed: a slip must not lower one.
         self._not_now = PhraseBook((phrase, code) for code, entry in patterns.items() for phrase in entry.not_now)
+        self._told = PhraseBook((phrase, code) for code, entry in patterns.items() for phrase in entry.told)
         self.faults = [(fired.language, str(error)) for fired, error in self._book.faults]
-        self.faults += [(language, str(error)) for language, error in self._not_now.faults]
+        self.faults += [(language, str(error)) for language, error in (*self._not_now.faults, *self._told.faults)]
 
     def fired(self, text: str) -> list[Fired]:
         """Every phrase that a message has, each once, in the order of the message."""
@@ -102,10 +104,15 @@ class PhraseRules:
         """Whether the text says that it is about the past, a question of principle or a figure of speech."""
         return any(True for _ in self._not_now.find(text))
 
+    def is_lowered(self, kind: str, text: str) -> bool:
+        """Whether what the text says takes a kind back: nothing does that for suicide, and only a tale for violence."""
+        if kind in NEVER_LOWERED:
+            return False
+        return any(True for _ in self._told.find(text)) or (kind in LOWERED_BY_NOT_NOW and self.is_not_now(text))
+
     def _levels(self, fired: list[Fired], text: str) -> dict[str, Level]:
-        certain = {f.kind for f in fired if f.level is Level.CERTAIN}
-        if certain & LOWERED_BY_NOT_NOW and self.is_not_now(text):
-            certain -= LOWERED_BY_NOT_NOW
+        found = {f.kind for f in fired if f.level is Level.CERTAIN}
+        certain = {kind for kind in found if not self.is_lowered(kind, text)}
         return {f.kind: Level.CERTAIN if f.kind in certain else Level.POSSIBLE for f in fired}
 
 
@@ -127,7 +134,7 @@ def decide(
     total = sum(probabilities.values())
     if total >= possible:
         kind = max(probabilities, key=lambda label: probabilities[label])
-        sure = total >= CERTAIN and not (kind in LOWERED_BY_NOT_NOW and rules.is_not_now(text))
+        sure = total >= CERTAIN and not rules.is_lowered(kind, text)
         return Urgency(kind, Level.CERTAIN if sure else Level.POSSIBLE)
     return by_rule
 

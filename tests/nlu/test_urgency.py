@@ -20,6 +20,7 @@ RULES = PhraseRules(
             },
             possible={"urgent.medical": ("not feel well",)},
             not_now=("last year", "in a film"),
+            told=("in the film ~ as in",),
         )
     }
 )
@@ -61,6 +62,26 @@ def test_nothing_makes_a_wish_to_die_or_violence_harmless(text: str) -> None:
     found = RULES.find(text)
     assert found is not None
     assert found.level is Level.CERTAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("in the film he has a knife", Level.POSSIBLE),
+        ("he has a knife as in the film", Level.CERTAIN),
+        ("in the film she took pills and I want to die", Level.CERTAIN),
+    ],
+)
+def test_a_tale_makes_violence_possible_and_never_a_wish_to_die(text: str, level: Level) -> None:
+    found = RULES.find(text)
+    assert found is not None
+    assert found.level is level
+
+
+def test_a_tale_is_not_certain_by_the_model_alone() -> None:
+    found = decide(RULES, {"urgent.abuse": 0.9}, "in the film he hits her")
+    assert found is not None
+    assert found.level is Level.POSSIBLE
 
 
 def test_of_two_kinds_the_one_that_kills_sooner_comes_first() -> None:
