@@ -10,6 +10,7 @@ nor, where a book forgives it, does a slip of the finger (`nlu.spelling`).
     passport* + boss/took all of the parts, in any order and near each other
     threw us out ~ job*   not where this stands in the message as well
     =help me              the whole message and nothing else
+    =help!                the same, cried: with "!", in capitals, or more than once
 
 All phrases of all languages are looked up together by their first word, so a message costs the same whether there are a hundred
 or ten thousand of them. What a phrase means is `nlu.urgency`; the phrases stand in `knowledge/urgency/<lang>.yml`.
@@ -87,6 +88,7 @@ class _Phrase(Generic[Payload]):
     parts: tuple[_Part, ...]
     without: tuple[_Part, ...]
     is_whole: bool
+    is_cried: bool
     payload: Payload
 
     def fits(self, words: Sequence[Readings], at: int) -> bool:
@@ -154,12 +156,13 @@ class PhraseBook(Generic[Payload]):
     def find(self, text: str) -> Iterator[Payload]:
         """What stands behind each phrase that the text has, each once, in the order of the text."""
         words = self._readings(words_of(text))
+        is_cried = "!" in text or text.isupper() or len(text.split()) > len(words)
         # Decided for this text: found, or held back by what stands elsewhere in it. Without it a text that repeats one word
         # would be read again from the start at each.
         decided: set[int] = set()
         for at, readings in enumerate(words):
             for phrase in chain.from_iterable(map(self._beginning_with, readings)):
-                if id(phrase) in decided or not phrase.fits(words, at):
+                if id(phrase) in decided or (phrase.is_cried and not is_cried) or not phrase.fits(words, at):
                     continue
                 decided.add(id(phrase))
                 if not phrase.is_held_back(words):
@@ -199,7 +202,7 @@ def _parse(text: str, payload: Payload) -> _Phrase[Payload]:
     is_whole = said.startswith("=")
     try:
         parts = tuple(_part(part) for part in re.split(r"\s+\+\s+", said.removeprefix("=")))
-        return _Phrase(parts, tuple(map(_part, without)), is_whole, payload)
+        return _Phrase(parts, tuple(map(_part, without)), is_whole, is_whole and said.endswith("!"), payload)
     except PhraseError as error:
         raise PhraseError(f"{text!r}: {error}") from None
 

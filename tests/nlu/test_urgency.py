@@ -117,3 +117,41 @@ def test_the_shipped_phrases_find_the_plainest_cries(content: Content, text: str
     found = PhraseRules(content.urgency).find(text)
     assert found is not None
     assert found.label == label
+
+
+# In each language the plainest word for help; what a menu is called in some of them is a cry only where it is cried.
+MENU_WORDS = ("help", "hulp", "pomoc", "допомога")
+CALLS = (
+    *(
+        "ajutor",
+        "помощ",
+        "помощь",
+        "ayuda",
+        "segítség",
+        "ajuda",
+        "aiuto",
+        "βοήθεια",
+        "pagalba",
+        "yardım",
+        "مساعدة",
+        "hilfe",
+        "aide",
+    ),
+    *("помогите", "pomocy", "допоможіть", "help me", "help mij", "pomozte", "pomôžte", "imdat", "socorro", "النجدة"),
+)
+
+
+@pytest.mark.parametrize("word", CALLS)
+def test_whoever_only_calls_for_help_is_in_danger(content: Content, word: str) -> None:
+    found = PhraseRules(content.urgency).find(word)
+    assert found is not None
+    assert found.level is Level.CERTAIN
+
+
+@pytest.mark.parametrize("word", MENU_WORDS)
+def test_the_name_of_the_menu_is_a_cry_where_it_is_cried(content: Content, word: str) -> None:
+    rules = PhraseRules(content.urgency)
+    for said, level in ((word, Level.POSSIBLE), (f"{word}!", Level.CERTAIN), (word.upper(), Level.CERTAIN)):
+        found = rules.find(said)
+        assert found is not None
+        assert found.level is level
