@@ -91,25 +91,26 @@ def test_the_known_words_are_those_of_the_lists(content: Content) -> None:
     assert {int(one) for one in digests(["lt"])} <= {int(one) for one in digests(content.known_languages)}
 
 
+@pytest.fixture(scope="module")
+def rules(content: Content) -> PhraseRules:
+    return PhraseRules(content.urgency)
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_most_cries_stay_certain_with_one_mistake_in_them(content: Content, kind: str) -> None:
-    rules = PhraseRules(content.urgency)
-    for language, entry in content.urgency.items():
-        texts = [text for texts in entry.examples.values() for text in texts[::4]]
-        _, (_, number, sure) = certain(rules, texts, (kind,))
-        assert sure / number >= 0.6, language
+def test_most_cries_stay_certain_with_one_mistake_in_them(content: Content, rules: PhraseRules, kind: str) -> None:
+    cries = [text for entry in content.urgency.values() for texts in entry.examples.values() for text in texts[::8]]
+    _, (_, number, sure) = certain(rules, cries, (kind,))
+    assert sure / number >= 0.7  # without forgiveness 0.45 to 0.56
 
 
-def test_a_mistake_makes_no_everyday_message_a_cry_more_often_than_before(content: Content) -> None:
-    rules = PhraseRules(content.urgency)
-    everyday = [text for entry in content.urgency.values() for text in entry.everyday[::3]]
+def test_a_mistake_hardly_makes_an_everyday_message_a_cry(content: Content, rules: PhraseRules) -> None:
+    everyday = [text for entry in content.urgency.values() for text in entry.everyday[::8]]
     (_, _, without), *others = certain(rules, everyday)
     assert without == 0
-    assert sum(sure for _, _, sure in others) / sum(number for _, number, _ in others) < 0.02
+    assert sum(sure for _, _, sure in others) / sum(number for _, number, _ in others) < 0.025
 
 
-def test_what_kills_is_certain_in_a_hurry(content: Content) -> None:
-    rules = PhraseRules(content.urgency)
+def test_what_kills_is_certain_in_a_hurry(rules: PhraseRules) -> None:
     for text in (
         "pomocy on ma nzo zabije mnei",
         "he has a knfie",
