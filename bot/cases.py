@@ -175,6 +175,13 @@ def _decide(
     return case_id
 
 
+def note_stop(session: Session, conversation_id: str, *, now: datetime) -> None:
+    """Note in the log of the open case that the person said STOP: staff can't write to them until they write again."""
+    found = find_open(session, conversation_id)
+    if found is not None:
+        audit.record(session, audit.PERSON, "said_stop", case_id=found.id, now=now)
+
+
 def kind_with_staff(session: Session, conversation_id: str) -> str | None:
     """The kind of the case where a member of staff has this conversation; None where the bot has it."""
     return session.connection().execute(_WITH_STAFF, {"conversation": conversation_id}).scalar_one_or_none()

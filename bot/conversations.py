@@ -136,6 +136,8 @@ class Worker:
         """Take one turn and hand its outcome to the writer; None where it is to be tried again."""
         if _is_decision(turn):
             return self._writer.submit(lambda session: self._decide(session, turn))
+        if (receipt := self._stopped(turn)) is not None:
+            return self._writer.submit(lambda session: self._stop(session, turn, receipt))
         outcome = self._outcome(turn)
         if outcome is None:
             if turn.attempts < MAX_ATTEMPTS:
@@ -169,6 +171,8 @@ class Worker:
     def _look_at(self, turn: Turn) -> Callable[[Session], bool]:
         if _is_decision(turn):
             return lambda session: self._decide(session, turn)
+        if (receipt := self._stopped(turn)) is not None:
+            return lambda session: self._stop(session, turn, receipt)
         now, text = self._clock(), _text_of(turn)
         frozen = self._frozen()
         urgent = frozen.urgent_reply(text, language=turn.language, hint=turn.hint, now=now)
@@ -252,6 +256,19 @@ class Worker:
         reply = handover.decide(session, content, turn.conversation_id, turn.body, now=now)
         slots = {**turn.slots, "asked": None, OFFERED: offered_by((reply,))}
         outbox.store_answer(session, turn.inbox_id, (reply,), slots=slots, language=turn.language, now=now)
+        return False
+
+    def _stopped(self, turn: Turn) -> Reply | None:
+        language = turn.slots.get("native") or turn.language
+        return self._frozen().stopped(_text_of(turn), language=language, hint=turn.hint)
+
+    def _stop(self, session: Session, turn: Turn, receipt: Reply) -> bool:
+        """Write to the person only when they write, also where staff have the conversation; no model is asked."""
+        now = self._clock()
+        if outbox.stop(session, turn.inbox_id, turn.conversation_id, now=now):
+            cases.note_stop(session, turn.conversation_id, now=now)
+        slots = {**turn.slots, "asked": None, OFFERED: offered_by((receipt,))}
+        outbox.store_answer(session, turn.inbox_id, (receipt,), slots=slots, language=turn.language, now=now)
         return False
 
     def _with_staff(

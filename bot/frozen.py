@@ -6,15 +6,18 @@ arrives, before anything can go wrong with it.
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from datetime import datetime
 
 import structlog
 
 from actions.contacts import contact_card
-from actions.emergency import help_for, number_of
-from actions.reply import Reply
+from actions.emergency import help_for, number_of, phrases_of
+from actions.reply import Button, Reply
 from knowledge import answers
 from knowledge.files import Content
+from knowledge.search import fold
 from nlu.languages import LanguageIdentifier, LinguaDetector
 from nlu.urgency import PREFIX, Level, PhraseRules, Urgency
 
@@ -32,6 +35,12 @@ class FrozenPath:
             log.error("phrase_left_out", language=language, fault=fault)
         languages = content.known_languages
         self._identifier = LanguageIdentifier(languages, LinguaDetector(languages, accurate=False))
+        self._stop: defaultdict[str, set[str]] = defaultdict(set)
+        by_language = {code: entry.stop for code, entry in content.phrases.items()}
+        by_language.update((code, entry.stop) for code, entry in content.emergency.items())
+        for code, phrases in by_language.items():
+            for words in phrases:
+                self._stop[_plain(words)].add(code)
 
     def judge(self, text: str) -> Urgency | None:
         """What the phrases alone make of a message."""
@@ -80,6 +89,24 @@ class FrozenPath:
         sentence = self.content.phrases[str(spoken)].phrases["channel.closed"]
         return Reply(language=str(spoken), text=sentence.format(phone=number_of(self.content, None), url=url))
 
+    def stopped(self, text: str, *, language: str | None, hint: str | None) -> Reply | None:
+        """What is said to whoever writes STOP and nothing else; None for any other message."""
+        spoken = self._stop.get(_plain(text))
+        if spoken is None:
+            return None
+
+        code = next((code for code in (language, hint) if code in spoken), None)
+        if code is None:
+            code = DEFAULT_LANGUAGE if DEFAULT_LANGUAGE in spoken else self._identifier.likeliest(text, sorted(spoken))
+        phrases = phrases_of(self.content, code)
+        buttons = [
+            Button(label=phrases[f"button.{key}"], payload=payload)
+            for key, payload in (("menu", "/menu"), ("delete", "/delete_my_data"))
+            if f"button.{key}" in phrases
+        ]
+        receipt = phrases["stopped"].format(phone=number_of(self.content, None))
+        return Reply(language=code, text=receipt, buttons=tuple(buttons))
+
     def _language_of(self, text: str, found: Urgency, language: str | None, hint: str | None) -> str:
         # The phrase that fired says what language it is; only where it is said alike in several does the rest count.
         spoken = [code for code in found.languages if code in self.content.known_languages]
@@ -96,3 +123,7 @@ class FrozenPath:
         code = self._identifier.identify(text, conversation=language, hint=hint).code
         spoken = code if code in self.content.phrases else DEFAULT_LANGUAGE
         return Reply(language=spoken, text=self.content.phrases[spoken].phrases[phrase])
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", fold(text)))

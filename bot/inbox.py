@@ -251,7 +251,11 @@ _FIND = select(_conversation.id, _conversation.language).where(
 _WROTE = (
     update(table_of(Conversation))
     .where(_conversation.id == bindparam("conversation"))
-    .values(last_message_at=bindparam("now"), hint=func.coalesce(bindparam("new_hint"), _conversation.hint))
+    .values(
+        last_message_at=bindparam("now"),
+        hint=func.coalesce(bindparam("new_hint"), _conversation.hint),
+        stopped_at=None,  # whoever writes wants to be answered
+    )
 )
 _WAITING = (
     select(

@@ -30,12 +30,15 @@ class Conversation(Base):
     # Which worker is having a turn with this person, and until when that may be believed.
     claimed_by: Mapped[str | None] = mapped_column(String(32))
     claimed_until: Mapped[datetime | None]
+    # When they said STOP; they are sent nothing unasked until they write again.
+    stopped_at: Mapped[datetime | None]
 
 
 class InboxMessage(Base):
     """A message that was accepted; kept until it is handled and past that until retention removes it.
 
     `is_urgent`: a phrase made it at least possible that somebody is in danger. `looked_at`: when it was judged without the model.
+    `is_edit`: it is the new text of a message that was answered when it came.
     """
 
     __tablename__ = "inbox"
@@ -62,6 +65,7 @@ class InboxMessage(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     is_urgent: Mapped[bool] = mapped_column(default=False, server_default=false())
     looked_at: Mapped[datetime | None]
+    is_edit: Mapped[bool] = mapped_column(default=False, server_default=false())
     # What it was taken for (`bot.assistant_port.Understood`), for staff.
     understood: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from actions.reply import Author, Reply
@@ -16,7 +16,7 @@ from bot import insight
 from bot.assistant_port import Understood
 from bot.bidi import isolated
 from bot.models import Conversation, InboxMessage, OutboxMessage
-from knowledge.database import table_of
+from knowledge.database import changed, table_of
 
 STATES = ("sent", "delivered", "read", "failed")  # in the order in which a messenger reports them
 STAFF = "staff-"  # how the part of a word begins that staff say
@@ -31,6 +31,10 @@ class Delivery:
     conversation_id: str
     reply: dict[str, Any]
     created_at: datetime
+
+
+class StoppedError(LookupError):
+    """The person said STOP and has not written since: nothing is sent unasked."""
 
 
 class AlreadyHandledError(RuntimeError):
@@ -108,13 +112,36 @@ def store_word(session: Session, conversation_id: str, reply: Reply, *, now: dat
         The id of the stored reply.
 
     Raises:
+        StoppedError: the person said STOP.
         LookupError: the person's messages are not there any more.
 
     """
+    if session.scalar(select(Conversation.stopped_at).where(Conversation.id == conversation_id)) is not None:
+        raise StoppedError("the person said STOP")
     last = session.scalar(select(func.max(InboxMessage.id)).where(InboxMessage.conversation_id == conversation_id))
     if last is None:
         raise LookupError("the conversation has no message any more")
     return _add(session, last, conversation_id, f"{STAFF}{secrets.token_hex(4)}", reply, now=now)
+
+
+def stop(session: Session, inbox_id: int, conversation_id: str, *, now: datetime) -> bool:
+    """Send nothing unasked from now on, until they write again.
+
+    Args:
+        inbox_id: the message that says so.
+
+    Returns:
+        Whether it is so: not where they have written since.
+
+    """
+    later = exists().where(InboxMessage.conversation_id == conversation_id, InboxMessage.id > inbox_id)
+    stopped = session.execute(
+        update(Conversation)
+        .where(Conversation.id == conversation_id, ~later)
+        .values(stopped_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return changed(stopped) == 1
 
 
 def store_silence(

@@ -49,6 +49,7 @@ EMERGENCY_PHRASES = {
     "language.instead": {"languages"},
     "urgent.possible": {"phone"},
     "urgent.more": set(),
+    "stopped": {"phone"},
     "label.steps": set(),
     "label.who_helps": set(),
     "web.call": {"phone"},

@@ -49,11 +49,15 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Phrases(Strict):
-    """What the bot itself says in one language: `phrases/<lang>.yml`. The file makes the language."""
+    """What the bot itself says in one language: `phrases/<lang>.yml`. The file makes the language.
+
+    `stop` is what people write, as a whole message, who want no more messages.
+    """
 
     review: Review
     name: Text
     direction: Literal["ltr", "rtl"] = "ltr"
+    stop: tuple[Text, ...] = Field(min_length=1)
     areas: dict[str, Text]
     phrases: dict[str, Text]
 
@@ -96,6 +100,7 @@ class EmergencyLanguage(Strict):
     review: Review
     name: Text
     direction: Literal["ltr", "rtl"] = "ltr"
+    stop: tuple[Text, ...] = Field(min_length=1)
     phrases: dict[str, Text]
     kinds: dict[str, EmergencyText]
 

@@ -22,6 +22,7 @@ from bot.console.summary import summary
 from bot.conversations import utc_now
 from bot.desk import DEFAULT_LANGUAGE, Desk
 from bot.inbox import Kind
+from bot.outbox import StoppedError
 from bot.service import Service
 from bot.sign_in import Person
 from bot.staff import SEES_ALL_CASES, StaffError
@@ -317,6 +318,8 @@ async def _as_owner(request: Request, posted: Posted, case_id: int, deed: Deed, 
         await _do(request, deed)
     except CaseStateError:
         await access.refuse(request, posted.person, case_id)
+    except StoppedError:
+        return message(request, "stopped", 409, posted.person)
     except LookupError:
         return message(request, "gone", 410, posted.person)
     return RedirectResponse("/console/queue", 303) if to_queue else _back_to(case_id)

@@ -83,6 +83,7 @@ class Opened:
     """A case as its page shows it.
 
     Without consent neither topic nor what was said before staff came is in it, and nothing that was said after its end.
+    `is_stopped`: the person said STOP, and is not written to until they write again.
     """
 
     row: Row
@@ -91,6 +92,7 @@ class Opened:
     lines: Sequence[Line]
     notes: Sequence[Line]
     consent: str | None
+    is_stopped: bool
 
 
 class Filter(BaseModel):
@@ -205,8 +207,10 @@ def opened(session: Session, row: Row, language: str) -> Opened:
     case = session.get_one(Case, row.id)
     slots: dict[str, Any] = {}
     lines: list[Line] = []
+    stopped_at: datetime | None = None
     if case.conversation_id is not None:
         lines = _what_was_said(session, case.conversation_id, language)
+        stopped_at = session.scalar(select(Conversation.stopped_at).where(Conversation.id == case.conversation_id))
     if case.closed_at is not None:
         # What the person writes to the bot after that is not of this case, whatever they said of it.
         lines = [line for line in lines if line.at <= case.closed_at]
@@ -224,7 +228,8 @@ def opened(session: Session, row: Row, language: str) -> Opened:
         .order_by(Note.id)
     )
     written = [Line(note.written_at, "note", note.body, name=name) for note, name in notes]
-    return Opened(row, case.outcome, slots.get("topic"), lines, written, case.consent)
+    is_stopped = stopped_at is not None and case.closed_at is None
+    return Opened(row, case.outcome, slots.get("topic"), lines, written, case.consent, is_stopped)
 
 
 def log(session: Session) -> list[tuple[AuditEntry, str | None]]:

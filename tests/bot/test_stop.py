@@ -1,0 +1,150 @@
+"""STOP: nothing is sent unasked any more, whoever has the conversation, until the person writes again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from actions.reply import Reply
+from bot import cases, inbox, outbox
+from bot.cases import CaseStateError
+from bot.desk import Desk
+from bot.duty import ASKED
+from bot.frozen import FrozenPath
+from bot.inbox import Incoming, Kind
+from bot.models import AuditEntry, Conversation, OutboxMessage
+from bot.service import Service
+from bot.staff import Role
+from knowledge.files import Content
+from tests.bot.test_handover import Scripted, Talk, account_of
+from tests.conftest import NOW
+
+CRY = "I want to kill myself"
+
+
+def says(text: str = "an answer") -> Scripted:
+    return Scripted(Reply(language="en", text=text))
+
+
+@pytest.fixture
+def talk(service: Service, content: Content) -> Talk:
+    return Talk(service, content)
+
+
+@pytest.fixture
+def desk(content: Content) -> Desk:
+    return Desk(lambda: content)
+
+
+@pytest.fixture
+def frozen(content: Content) -> FrozenPath:
+    return FrozenPath(content)
+
+
+def stopped(sessions: sessionmaker[Session]) -> bool:
+    with sessions() as session:
+        return session.query(Conversation).one().stopped_at is not None
+
+
+def claimed(sessions: sessionmaker[Session], service: Service, desk: Desk, talk: Talk) -> tuple[int, str]:
+    """A case that somebody has."""
+    helper = account_of(service, "ann", Role.HELPER)
+    with sessions.begin() as session:
+        case_id = cases.open_case(session, talk.id, ASKED, language="en", now=NOW)
+        desk.claim(session, int(case_id or 0), helper, now=NOW)
+    return int(case_id or 0), helper
+
+
+@pytest.mark.parametrize("assistant", [None, says("never said")])
+def test_a_receipt_is_given_with_a_model_and_without(
+    talk: Talk, sessions: sessionmaker[Session], assistant: Any
+) -> None:
+    (receipt,) = talk.turn(assistant, "STOP!!!")
+    assert "I only write when you do" in receipt["text"]
+    assert "112" in receipt["text"]
+    assert [button["payload"] for button in receipt["buttons"]] == ["/menu", "/delete_my_data"]
+    assert stopped(sessions)
+
+
+def test_whoever_writes_again_is_answered_again(talk: Talk, sessions: sessionmaker[Session]) -> None:
+    talk.turn(says(), "stop")
+    (answer,) = talk.turn(says(), "and my holiday pay?")
+    assert answer["text"] == "an answer"
+    assert not stopped(sessions)
+
+
+def test_an_emergency_gets_its_number_after_a_stop(talk: Talk) -> None:
+    talk.turn(None, "stop")
+    help_, *_ = talk.turn(None, CRY)
+    assert "113" in str(help_)
+
+
+def test_staff_reach_nobody_who_said_stop_and_are_told(
+    service: Service, sessions: sessionmaker[Session], desk: Desk, talk: Talk
+) -> None:
+    talk.turn(says(), "a person please")
+    case_id, helper = claimed(sessions, service, desk, talk)
+    (receipt,) = talk.turn(says(), "stop")  # also while staff have the conversation and the bot is silent
+    assert "I only write when you do" in receipt["text"]
+    with sessions.begin() as session:
+        before = session.query(OutboxMessage).count()
+        with pytest.raises(outbox.StoppedError):
+            desk.say(session, case_id, helper, "are you there?", now=NOW)
+        desk.close(session, case_id, helper, cases.Outcome.NO_ANSWER, now=NOW)
+        assert session.query(OutboxMessage).count() == before  # nor that the case has ended
+        assert "said_stop" in session.scalars(select(AuditEntry.action)).all()
+    talk.turn(says(), "one more thing")
+    with sessions.begin() as session:
+        with pytest.raises(CaseStateError):
+            desk.say(session, case_id, helper, "yes?", now=NOW)  # refused for the case is closed, not for the STOP
+        desk.reopen(session, case_id, helper, now=NOW)
+        desk.claim(session, case_id, helper, now=NOW)
+        desk.say(session, case_id, helper, "yes?", now=NOW)
+        assert session.query(OutboxMessage).order_by(OutboxMessage.id.desc()).first().reply["text"] == "yes?"
+
+
+def test_a_stop_that_was_followed_by_a_question_is_over(talk: Talk, sessions: sessionmaker[Session]) -> None:
+    with sessions.begin() as session:
+        first = inbox.accept(session, talk.id, Incoming("first", Kind.TEXT, "stop"), now=NOW)
+        inbox.accept(session, talk.id, Incoming("second", Kind.TEXT, "no wait"), now=NOW)
+        assert not outbox.stop(session, int(first or 0), talk.id, now=NOW)
+    assert not stopped(sessions)
+
+
+def test_every_language_has_its_words_and_is_answered_in_them(frozen: FrozenPath, content: Content) -> None:
+    for code in content.known_languages:
+        entry = content.phrases.get(code) or content.emergency[code]
+        for words in entry.stop:
+            receipt = frozen.stopped(f" {words.upper()} !", language=code, hint=None)
+            assert receipt is not None
+            assert receipt.language == code
+            assert frozen.judge(words) is None  # no cry, or its number would come first
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "hint", "said"),
+    [
+        ("stop", None, None, "en"),
+        ("stop", None, "pl", "pl"),
+        ("stop", "uk", "pl", "uk"),
+        ("przestań", "en", None, "pl"),
+        ("/stop", "nl", None, "nl"),
+        ("قف", None, None, "ar"),
+    ],
+)
+def test_the_receipt_is_in_the_language_of_the_word_and_the_conversation(
+    frozen: FrozenPath, text: str, language: str | None, hint: str | None, said: str
+) -> None:
+    receipt = frozen.stopped(text, language=language, hint=hint)
+    assert receipt is not None
+    assert receipt.language == said
+
+
+@pytest.mark.parametrize(
+    "text", ["", "!", "my boss must stop", "stop paying rent?", "can I stop my contract", "para mi"]
+)
+def test_a_word_within_a_sentence_is_no_stop(frozen: FrozenPath, text: str) -> None:
+    assert frozen.stopped(text, language=None, hint=None) is None
