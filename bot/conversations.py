@@ -183,6 +183,8 @@ class Worker:
         if urgent is not None:
             slots = {**turn.slots, "topic": urgent.topic, "asked": None}
             return lambda session: self._store(session, turn, Outcome((urgent,), slots))
+        if turn.is_edit:
+            return lambda _: False
         wait = frozen.one_moment(text, language=turn.language, hint=turn.hint)
 
         def say_once(session: Session) -> bool:
@@ -207,6 +209,11 @@ class Worker:
         language = slots.get("native") or slots.get("language") or turn.language
         deletes = any(reply.effect is Effect.DELETE_DATA for reply in outcome.replies)
         replies = outcome.replies
+        if turn.is_edit and not _is_about_danger(outcome):
+            outbox.store_silence(
+                session, turn.inbox_id, slots=turn.slots, language=turn.language, now=now, understood=understood
+            )
+            return False
         urgent = next((reply for reply in replies if reply.is_urgent and reply.topic), None)
         with_staff = cases.kind_with_staff(session, turn.conversation_id)
         asks = urgent is not None and handover.open_for(
@@ -330,6 +337,11 @@ class _AssistantThread:
 def _is_about_own_data(turn: Turn, outcome: Outcome) -> bool:
     """Whether it is the question of deletion or its answer: everybody's right at any time, also while staff are there."""
     return DELETION in (turn.slots.get("asked"), outcome.slots.get("asked"))
+
+
+def _is_about_danger(outcome: Outcome) -> bool:
+    understood = outcome.understood
+    return any(reply.is_urgent for reply in outcome.replies) or bool(understood and understood.may_be_urgent)
 
 
 def _is_decision(turn: Turn) -> bool:

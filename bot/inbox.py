@@ -41,6 +41,7 @@ class Incoming:
         provider_id: the provider's own id of the message: the same message delivered again has the same one.
         body: the text, the button's payload, or "lat,lon" in degrees.
         hint: the messenger's language setting.
+        is_edit: whether it is the new text of a message that came before. Nothing is said to it but help in danger.
 
     """
 
@@ -48,6 +49,7 @@ class Incoming:
     kind: Kind
     body: str
     hint: str | None = None
+    is_edit: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Turn:
     slots: dict[str, Any]
     attempts: int
     parsed: Mapping[str, Any] | None = None
+    is_edit: bool = False
 
 
 def address_hash(channel: str, address: str, *, key: bytes) -> str:
@@ -163,6 +166,7 @@ def accept(
         body=message.body,
         received_at=now,
         is_urgent=is_urgent,
+        is_edit=message.is_edit,
         attempts=0,
     )
     if inbox_id is not None:
@@ -239,6 +243,7 @@ def _turn(row: Any, attempts: int) -> Turn:
         hint=row.hint,
         slots=dict(row.slots),
         attempts=attempts,
+        is_edit=row.is_edit,
     )
 
 
@@ -264,6 +269,7 @@ _WAITING = (
         _message.kind,
         _message.body,
         _message.attempts,
+        _message.is_edit,
         _conversation.language,
         _conversation.hint,
         _conversation.slots,

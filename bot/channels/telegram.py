@@ -82,7 +82,7 @@ def verify(headers: Mapping[str, str], *, secret: str) -> None:
 
 
 def parse(update: Update, languages: frozenset[str]) -> Parsed:
-    """What an update asks of us. Edited messages were answered when they came; changes of membership need no answer.
+    """What an update asks of us. Edited messages were answered when they came and are judged anew; membership needs no answer.
 
     Args:
         languages: the served languages, for `/start pl`.
@@ -92,6 +92,8 @@ def parse(update: Update, languages: frozenset[str]) -> Parsed:
         return _pressed(update.callback_query)
     if update.message is not None:
         return Parsed(_message(update.message, languages))
+    if update.edited_message is not None:
+        return Parsed(_edited(update.edited_message))
     return Parsed(None)
 
 
@@ -120,6 +122,16 @@ def _message(message: Message, languages: frozenset[str]) -> Received | None:
     if message.effective_attachment is not None:
         return Received(address, Incoming(provider_id, Kind.BUTTON, "/cannot_read", hint), _file_of(message))
     return None  # somebody joined, a pinned message: nothing was said
+
+
+def _edited(message: Message) -> Received | None:
+    text = message.text or message.caption
+    if message.chat.type != ChatType.PRIVATE or not text:
+        return None  # a live location moves by edits
+    hint = _hint(message.from_user.language_code if message.from_user else None)
+    # Each edit once: the first may be a slip of the finger, and the second the cry.
+    provider_id = f"e{message.message_id}.{message.edit_date.timestamp() if message.edit_date else 0:.0f}"
+    return Received(str(int(message.chat.id)), Incoming(provider_id, Kind.TEXT, text, hint, is_edit=True))
 
 
 def _file_of(message: Message) -> str | None:

@@ -30,12 +30,12 @@ from bot.conversations import Worker, utc_now
 from bot.deliveries import DeliveryMarks
 from bot.desk import Desk
 from bot.frozen import FrozenPath
+from bot.limits import Slots, Window
 from bot.service import Service
 from bot.settings import Settings
 from bot.web import chat, pages, webhooks, widget
 from bot.web.compression import Compression
 from bot.web.events import QUEUE, Announcer
-from bot.web.limits import Slots, Window
 from bot.web.shell import STATIC, Shell
 from knowledge.database import empty_the_log
 from knowledge.files import Content
