@@ -83,18 +83,20 @@ class FrozenPath:
         )
         return reply.model_copy(update={"contacts": cards})
 
-    def closed(self, *, hint: str | None, url: str) -> Reply:
+    def closed(self, text: str, *, hint: str | None, url: str) -> Reply:
         """The fixed word of a channel that is closed for the moment, with the number for danger and the way that is open."""
-        spoken = hint if hint in self.content.phrases else DEFAULT_LANGUAGE
-        sentence = self.content.phrases[str(spoken)].phrases["channel.closed"]
-        return Reply(language=str(spoken), text=sentence.format(phone=number_of(self.content, None), url=url))
+        return self._say("channel.closed", text, None, hint, phone=number_of(self.content, None), url=url)
+
+    def slow_down(self, text: str, *, language: str | None, hint: str | None) -> Reply:
+        """What is said to whoever writes more in a minute than is read."""
+        return self._say("slow_down", text, language, hint, phone=number_of(self.content, None))
 
     def stopped(self, text: str, *, language: str | None, hint: str | None) -> Reply | None:
         """What is said to whoever writes STOP and nothing else; None for any other message."""
         spoken = self._stop.get(_plain(text))
         if spoken is None:
             return None
-
+        # "Stop" is said alike in many languages, "przestań" in one.
         code = next((code for code in (language, hint) if code in spoken), None)
         if code is None:
             code = DEFAULT_LANGUAGE if DEFAULT_LANGUAGE in spoken else self._identifier.likeliest(text, sorted(spoken))
@@ -119,10 +121,12 @@ class FrozenPath:
             return self._identifier.likeliest(text, spoken)
         return self._identifier.identify(text, conversation=language, hint=hint).code
 
-    def _say(self, phrase: str, text: str, language: str | None, hint: str | None) -> Reply:
+    def _say(self, phrase: str, text: str, language: str | None, hint: str | None, **values: str) -> Reply:
         code = self._identifier.identify(text, conversation=language, hint=hint).code
-        spoken = code if code in self.content.phrases else DEFAULT_LANGUAGE
-        return Reply(language=spoken, text=self.content.phrases[spoken].phrases[phrase])
+        is_said = code in self.content.known_languages and phrase in phrases_of(self.content, code)
+        spoken = code if is_said else DEFAULT_LANGUAGE
+        sentence = phrases_of(self.content, spoken)[phrase]
+        return Reply(language=spoken, text=sentence.format(**values) if values else sentence)
 
 
 def _plain(text: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 WINDOW_SECONDS = 60.0
+URGENT_PER_MINUTE = 60  # urgent messages of one person that are taken beyond their ordinary limit
 MOST_KEYS = 20_000  # kept at once; the one that was quiet longest is forgotten first
 
 
@@ -31,17 +32,28 @@ class Window:
 
     def allows(self, key: str) -> bool:
         """Count one more; False where that is one too many, and then it does not count."""
-        now = self._clock()
+        has_room = self.has_room(key)
+        if has_room:
+            self.count(key)
+        return has_room
+
+    def has_room(self, key: str, *, at: float | None = None) -> bool:
+        """Whether one more may happen, at a second of the clock; now where none is given."""
+        return len(self._within(key, at)) < self._most
+
+    def count(self, key: str, *, at: float | None = None) -> None:
+        """Count one that happened."""
+        self._within(key, at).append(self._clock() if at is None else at)
+
+    def _within(self, key: str, at: float | None) -> deque[float]:
+        now = self._clock() if at is None else at
         times = self._times.setdefault(key, deque())
         self._times.move_to_end(key)
         while times and times[0] <= now - WINDOW_SECONDS:
             times.popleft()
         while len(self._times) > MOST_KEYS:
             self._times.popitem(last=False)
-        if len(times) >= self._most:
-            return False
-        times.append(now)
-        return True
+        return times
 
 
 class Slots:

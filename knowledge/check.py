@@ -50,6 +50,7 @@ EMERGENCY_PHRASES = {
     "urgent.possible": {"phone"},
     "urgent.more": set(),
     "stopped": {"phone"},
+    "slow_down": {"phone"},
     "label.steps": set(),
     "label.who_helps": set(),
     "web.call": {"phone"},

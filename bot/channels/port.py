@@ -17,12 +17,16 @@ class Received:
         address: the channel's id of the person; kept encrypted.
         incoming: what they wrote, pressed or shared.
         attachment: the channel's id of a file that came with it.
+        written_at: when, by the provider's clock, in seconds since 1970; None where it does not say.
+        formerly: ids under which the same person may have been known before, likeliest first.
 
     """
 
     address: str
     incoming: Incoming
     attachment: str | None = None
+    written_at: float | None = None
+    formerly: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
 """Receiving from messengers: help for whoever is in danger at once, then the message into the inbox, then acknowledged.
 
-The provider is told that a message was taken only after it is stored: what could not be stored comes again.
+The provider is told that a message was taken only after it is stored: what could not be stored comes again. Who writes more in a
+minute than anybody reads is told so once, and what is too much is let go: it would keep everybody else's waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +24,8 @@ from bot.addresses import AddressBook
 from bot.bidi import isolated
 from bot.channels.port import Channel, Moved, Received, RetryLaterError, UndeliverableError
 from bot.frozen import FrozenPath
-from bot.inbox import Kind
+from bot.inbox import Found, Kind
+from bot.limits import URGENT_PER_MINUTE, WINDOW_SECONDS, Window
 from bot.writer import Writer
 from knowledge.database import reading
 
@@ -37,6 +41,7 @@ class Reception:
 
     Args:
         keys: of the hashes by which people are looked up, today's first.
+        per_minute: messages of one person that are read.
         on_stored: told when something was stored, so that somebody answers and sends.
 
     """
@@ -49,6 +54,7 @@ class Reception:
         addresses: AddressBook,
         *,
         keys: Sequence[bytes],
+        per_minute: int,
         on_stored: Callable[[], None],
     ) -> None:
         self._sessions = sessions
@@ -59,6 +65,10 @@ class Reception:
         self._on_stored = on_stored
         # Whom we helped while the message could not be stored: it comes again, the help must not.
         self._helped: OrderedDict[tuple[str, str, str], str | None] = OrderedDict()
+        # By the time of writing, or whoever wrote all day while the service stood still would be taken for a flood.
+        self._ordinary = Window(per_minute, clock=time.time)
+        self._urgent = Window(URGENT_PER_MINUTE, clock=time.time)
+        self._slowed: OrderedDict[str, float] = OrderedDict()  # when somebody last wrote too much
 
     async def take(self, channel: Channel, received: Received, *, now: datetime) -> None:
         """Help at once where somebody is certainly in danger, and store the message.
@@ -71,8 +81,16 @@ class Reception:
         incoming = received.incoming
         which = (channel.name, received.address, incoming.provider_id)
         text = incoming.body if incoming.kind is Kind.TEXT else ""
-        judged = self._frozen().judge(text)
-        reply = self._frozen().urgent_reply(text, language=None, hint=incoming.hint, now=now)
+        frozen = self._frozen()
+        judged = frozen.judge(text)
+        reply = frozen.urgent_reply(text, language=None, hint=incoming.hint, now=now)
+        # What nobody may miss has a limit of its own, by what it is about: the first of each kind is always heard.
+        stop = frozen.stopped(text, language=None, hint=None)
+        about = judged.label if judged is not None else "stop" if stop is not None else ""
+        limit, key = self._urgent if about else self._ordinary, f"{channel.name}:{received.address}:{about}"
+        if not limit.has_room(key, at=received.written_at):
+            await self._slow_down(channel, received, text)
+            return
         if reply is not None and which not in self._helped and not await self._is_with_staff(channel, received, reply):
             try:
                 self._helped[which] = await channel.send(received.address, isolated(reply))
@@ -81,7 +99,9 @@ class Reception:
             while len(self._helped) > MOST_REMEMBERED:
                 self._helped.popitem(last=False)
         arrived = _Arrived(channel, received, reply, judged is not None, now)
-        await self._writer.run(lambda session: self._store(session, arrived), within=STORE_SECONDS)
+        is_new = await self._writer.run(lambda session: self._store(session, arrived), within=STORE_SECONDS)
+        if is_new:
+            limit.count(key, at=received.written_at)
         self._on_stored()
 
     async def move(self, channel: Channel, moved: Moved) -> None:
@@ -95,21 +115,48 @@ class Reception:
 
     async def _is_with_staff(self, channel: Channel, received: Received, reply: Reply) -> bool:
         """Whether a member of staff is there for just this; where that can't be said at once, they are not."""
-        hashes = inbox.address_hashes(channel.name, received.address, keys=self._keys)
+        kind = await self._looked_up(channel, received, lambda session, found: cases.kind_with_staff(session, found.id))
+        return kind == reply.topic
+
+    async def _slow_down(self, channel: Channel, received: Received, text: str) -> None:
+        """Tell somebody once that they write more than is read."""
+        key, moment = f"{channel.name}:{received.address}", time.monotonic()
+        was_told = moment - self._slowed.pop(key, -WINDOW_SECONDS) < WINDOW_SECONDS
+        self._slowed[key] = moment
+        while len(self._slowed) > MOST_REMEMBERED:
+            self._slowed.popitem(last=False)
+        if was_told:
+            return
+        log.info("too_many_messages", channel=channel.name)
+        language = await self._looked_up(channel, received, lambda _, found: found.language)
+        reply = self._frozen().slow_down(text, language=language, hint=received.incoming.hint)
+        with suppress(RetryLaterError, UndeliverableError):
+            await channel.send(received.address, isolated(reply))
+
+    async def _looked_up(
+        self, channel: Channel, received: Received, read: Callable[[Session, Found], str | None]
+    ) -> str | None:
+        """Something of the person's conversation; None where there is none, or it can't be said at once."""
+        hashes = self._hashes(channel, received)
 
         def look() -> str | None:
             with reading(self._sessions) as session:
                 found = inbox.find_conversation(session, channel.name, *hashes)
-                return cases.kind_with_staff(session, found.id) if found is not None else None
+                return read(session, found) if found is not None else None
 
         try:
-            return await asyncio.wait_for(asyncio.to_thread(look), LOOK_SECONDS) == reply.topic
+            return await asyncio.wait_for(asyncio.to_thread(look), LOOK_SECONDS)
         except (SQLAlchemyError, TimeoutError):
-            return False
+            return None
 
-    def _store(self, session: Session, arrived: _Arrived) -> None:
+    def _hashes(self, channel: Channel, received: Received) -> list[str]:
+        ids = (received.address, *received.formerly)
+        return [one for address in ids for one in inbox.address_hashes(channel.name, address, keys=self._keys)]
+
+    def _store(self, session: Session, arrived: _Arrived) -> bool:
+        """Store a message, with the help that it was given; returns whether it is new."""
         channel, received, now = arrived.channel, arrived.received, arrived.now
-        hashed, *earlier = inbox.address_hashes(channel.name, received.address, keys=self._keys)
+        hashed, *earlier = self._hashes(channel, received)
         sealed = self._addresses.seal(received.address)
         if earlier:
             inbox.move(session, channel.name, earlier, hashed, address=sealed)
@@ -118,11 +165,11 @@ class Reception:
         if inbox_id is not None and received.attachment and cases.kind_with_staff(session, found.id) is not None:
             attachments.note(session, inbox_id, found.id, received.attachment, self._addresses)
         if inbox_id is None or arrived.help is None or not arrived.help.topic:
-            return
+            return inbox_id is not None
         with_staff = cases.kind_with_staff(session, found.id)
         asks = handover.open_for(session, found.id, arrived.help.topic, language=arrived.help.language, now=now)
         if with_staff == arrived.help.topic:
-            return  # a person is there for just this: the numbers were given and are not said again
+            return True  # a person is there for just this: the numbers were given and are not said again
         stored = outbox.store_help(session, inbox_id, arrived.help, now=now)
         which = (channel.name, received.address, received.incoming.provider_id)
         if which in self._helped:
@@ -130,6 +177,7 @@ class Reception:
         if asks:
             content = self._frozen().content
             handover.ask_consent(session, content, found.id, language=arrived.help.language, now=now)
+        return True
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from bot.channels.telegram import Telegram, webhook_secret
 from bot.channels.whatsapp import WhatsApp
 from bot.conversations import utc_now
 from bot.frozen import FrozenPath
+from bot.inbox import Kind
 from bot.service import Service
 from bot.settings import Settings
 from knowledge.files import Content
@@ -80,7 +81,13 @@ class Channels:
             self.whatsapp = WhatsApp(token, settings.whatsapp_phone_id, settings.whatsapp_api_url, content)
         addresses = service.addresses
         self.reception = Reception(
-            service.sessions, service.writer, frozen, addresses, keys=service.keys, on_stored=on_stored
+            service.sessions,
+            service.writer,
+            frozen,
+            addresses,
+            keys=service.keys,
+            per_minute=settings.messages_per_minute,
+            on_stored=on_stored,
         )
         self.fetcher = Fetcher(
             service.sessions, service.writer, self.by_name, addresses, clock=utc_now, on_fetched=lambda _: on_stored()
@@ -102,10 +109,13 @@ class Channels:
                 tasks.create_task(self._run_telegram(self.telegram), name="telegram")
 
     async def take(self, channel: Channel, received: Received) -> None:
-        """Receive one message; raises where it could not be stored. A closed channel says so and stores nothing."""
+        """Receive one message; raises where it could not be stored. A closed channel says so, or helps, and stores nothing."""
         settings = self._service.settings
         if channel.name in settings.closed_channels:
-            reply = self._frozen().closed(hint=received.incoming.hint, url=settings.public_url)
+            said, frozen = received.incoming, self._frozen()
+            text = said.body if said.kind is Kind.TEXT else ""
+            reply = frozen.urgent_reply(text, language=None, hint=said.hint, now=utc_now())
+            reply = reply or frozen.closed(text, hint=said.hint, url=settings.public_url)
             with suppress(RetryLaterError, UndeliverableError):
                 await channel.send(received.address, reply)
             return

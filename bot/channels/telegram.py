@@ -13,7 +13,7 @@ import html
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -91,7 +91,8 @@ def parse(update: Update, languages: frozenset[str]) -> Parsed:
     if update.callback_query is not None:
         return _pressed(update.callback_query)
     if update.message is not None:
-        return Parsed(_message(update.message, languages))
+        received = _message(update.message, languages)
+        return Parsed(replace(received, written_at=update.message.date.timestamp()) if received is not None else None)
     if update.edited_message is not None:
         return Parsed(_edited(update.edited_message))
     return Parsed(None)
@@ -131,7 +132,9 @@ def _edited(message: Message) -> Received | None:
     hint = _hint(message.from_user.language_code if message.from_user else None)
     # Each edit once: the first may be a slip of the finger, and the second the cry.
     provider_id = f"e{message.message_id}.{message.edit_date.timestamp() if message.edit_date else 0:.0f}"
-    return Received(str(int(message.chat.id)), Incoming(provider_id, Kind.TEXT, text, hint, is_edit=True))
+    written_at = message.edit_date.timestamp() if message.edit_date else None
+    incoming = Incoming(provider_id, Kind.TEXT, text, hint, is_edit=True)
+    return Received(str(int(message.chat.id)), incoming, written_at=written_at)
 
 
 def _file_of(message: Message) -> str | None:
@@ -301,7 +304,7 @@ class Telegram:
         """
         try:
             parsed = parse(update, self._languages)
-        except (AttributeError, TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError, OverflowError):
             raise MalformedPayloadError("this is no update of Telegram's") from None
         if parsed.received is not None:
             await take(parsed.received)

@@ -30,7 +30,7 @@ from bot.conversations import Worker, utc_now
 from bot.deliveries import DeliveryMarks
 from bot.desk import Desk
 from bot.frozen import FrozenPath
-from bot.limits import Slots, Window
+from bot.limits import URGENT_PER_MINUTE, Slots, Window
 from bot.service import Service
 from bot.settings import Settings
 from bot.web import chat, pages, webhooks, widget
@@ -49,7 +49,6 @@ MARKS_EVERY_SECONDS = 2.0
 CHANNELS_PAUSE_SECONDS = 1.0
 DATABASE_CHECK_SECONDS = 1.0
 DATABASE_PATIENCE_SECONDS = 3.0  # that the start waits for it
-URGENT_PER_MINUTE = 60  # urgent messages of one conversation that are taken beyond its ordinary limit
 
 log = structlog.get_logger()
 

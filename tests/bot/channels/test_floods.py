@@ -1,0 +1,92 @@
+"""One person who writes without end: told once, in their language, while everybody else and whoever is in danger is served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import text
+
+from bot.limits import URGENT_PER_MINUTE
+from bot.service import Service
+from tests.bot.channels.servers import TelegramServer, over_telegram
+from tests.patience import until
+
+CRY = "I want to kill myself"
+TOLD = "To było dużo naraz"
+MOST = 3
+
+
+def flooded(telegram: TelegramServer, start: Any, messages: int = 8) -> None:
+    """Somebody has written more than is read, and another person has been answered after it."""
+    start(**over_telegram(telegram), messages_per_minute=MOST)
+    for number in range(messages):
+        telegram.say(7, f"wiadomość numer {number}", code="pl")
+    telegram.say(8, "hello")
+    until(lambda: telegram.texts(8))
+
+
+def heard(telegram: TelegramServer, chat: int) -> list[str]:
+    return [said for said in telegram.texts(chat) if said.startswith("heard")]
+
+
+def test_what_is_too_much_is_said_once_and_the_rest_is_answered(
+    telegram: TelegramServer, start: Any, service: Service
+) -> None:
+    flooded(telegram, start)
+    until(lambda: len(heard(telegram, 7)) == MOST)
+    (told,) = (said for said in telegram.texts(7) if TOLD in said)
+    assert "112" in told
+    assert heard(telegram, 8) == ["heard hello &lt;b&gt;&amp;"]
+    with service.engine.connect() as connection:
+        stored = connection.execute(text("SELECT body FROM inbox ORDER BY id")).scalars().all()
+    assert stored == [*(f"wiadomość numer {number}" for number in range(MOST)), "hello"]
+
+
+def test_a_cry_gets_its_number_however_much_was_written(telegram: TelegramServer, start: Any) -> None:
+    flooded(telegram, start)
+    telegram.say(7, CRY)
+    until(lambda: any("113" in said for said in telegram.texts(7)))
+
+
+def test_stop_is_heard_however_much_was_written(telegram: TelegramServer, start: Any) -> None:
+    flooded(telegram, start)
+    telegram.say(7, "stop", code="en")
+    until(lambda: any("only write when you do" in said for said in telegram.texts(7)))
+
+
+def test_cries_without_end_keep_nobody_waiting(telegram: TelegramServer, start: Any, service: Service) -> None:
+    start(**over_telegram(telegram), messages_per_minute=MOST)
+    for _ in range(URGENT_PER_MINUTE + 5):
+        telegram.say(7, CRY)
+    telegram.say(7, "he hits me", code="en")  # another danger has a limit of its own
+    telegram.say(8, "hello")
+    until(lambda: telegram.texts(8), 30)
+    with service.engine.connect() as connection:
+        cries = connection.execute(text("SELECT count(*) FROM inbox WHERE is_urgent")).scalar()
+    assert cries == URGENT_PER_MINUTE + 1
+    assert any("0800 2000" in said for said in telegram.texts(7))
+
+
+def test_whoever_wrote_all_day_while_the_service_stood_still_is_answered(telegram: TelegramServer, start: Any) -> None:
+    for number in range(MOST + 2):
+        telegram.say(7, f"number {number}", date=1_764_000_000 + 60 * number)
+    start(**over_telegram(telegram), messages_per_minute=MOST)
+    until(lambda: len(heard(telegram, 7)) == MOST + 2)
+
+
+def test_what_is_brought_again_and_again_is_no_flood(telegram: TelegramServer, start: Any) -> None:
+    start(**over_telegram(telegram), messages_per_minute=MOST)
+    for _ in range(MOST + 5):
+        telegram.say(7, "the same", message_id=1)
+    telegram.say(7, "another")
+    until(lambda: len(heard(telegram, 7)) == 2)
+    assert not any("at once" in said for said in telegram.texts(7))
+
+
+def test_a_closed_channel_still_helps_whoever_is_in_danger(telegram: TelegramServer, start: Any) -> None:
+    start(**over_telegram(telegram), closed_channels=("telegram",))
+    telegram.say(7, CRY)
+    telegram.say(8, "szukam pomocy w sprawie wypłaty", code="de")
+    until(lambda: telegram.texts(7) and telegram.texts(8))
+    assert "113" in telegram.texts(7)[0]
+    assert "112" in telegram.texts(8)[0]
