@@ -44,7 +44,9 @@ class Settings(BaseSettings):
     )
     content_check_seconds: float = Field(10.0, gt=0, description="How often a running service looks for newer content.")
     max_text_characters: int = Field(2000, ge=100, description="Longest message that is read.")
-    messages_per_minute: int = Field(30, ge=1, description="Messages that one person may send in a minute, on any channel.")
+    messages_per_minute: int = Field(
+        30, ge=1, description="Messages that one person may send in a minute, on any channel."
+    )
     messages_per_minute_of_address: int = Field(
         1200, ge=1, description="Messages that all conversations of one network address may send in a minute."
     )

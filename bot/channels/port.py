@@ -28,12 +28,23 @@ class Received:
     written_at: float | None = None
     formerly: tuple[str, ...] = ()
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every id under which the person may be known, today's first."""
+        return (self.address, *self.formerly)
+
 
 @dataclass(frozen=True)
 class Moved:
-    """Somebody whose id at the channel changed: they have another number."""
+    """Somebody whose id at the channel changed: they have another number.
 
-    before: str
+    Attributes:
+        before: the ids under which they may be known, likeliest first.
+        address: the one from now on.
+
+    """
+
+    before: tuple[str, ...]
     address: str
 
 

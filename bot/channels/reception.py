@@ -106,7 +106,7 @@ class Reception:
 
     async def move(self, channel: Channel, moved: Moved) -> None:
         """Let somebody keep their conversation who has another address now; raises as `take` does."""
-        before = inbox.address_hashes(channel.name, moved.before, keys=self._keys)
+        before = self._hashes(channel, moved.before)
         hashed = inbox.address_hash(channel.name, moved.address, key=self._keys[0])
         sealed = self._addresses.seal(moved.address)
         await self._writer.run(
@@ -137,7 +137,7 @@ class Reception:
         self, channel: Channel, received: Received, read: Callable[[Session, Found], str | None]
     ) -> str | None:
         """Something of the person's conversation; None where there is none, or it can't be said at once."""
-        hashes = self._hashes(channel, received)
+        hashes = self._hashes(channel, received.ids)
 
         def look() -> str | None:
             with reading(self._sessions) as session:
@@ -149,14 +149,13 @@ class Reception:
         except (SQLAlchemyError, TimeoutError):
             return None
 
-    def _hashes(self, channel: Channel, received: Received) -> list[str]:
-        ids = (received.address, *received.formerly)
+    def _hashes(self, channel: Channel, ids: Sequence[str]) -> list[str]:
         return [one for address in ids for one in inbox.address_hashes(channel.name, address, keys=self._keys)]
 
     def _store(self, session: Session, arrived: _Arrived) -> bool:
         """Store a message, with the help that it was given; returns whether it is new."""
         channel, received, now = arrived.channel, arrived.received, arrived.now
-        hashed, *earlier = self._hashes(channel, received)
+        hashed, *earlier = self._hashes(channel, received.ids)
         sealed = self._addresses.seal(received.address)
         if earlier:
             inbox.move(session, channel.name, earlier, hashed, address=sealed)

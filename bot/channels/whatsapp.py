@@ -3,6 +3,9 @@
 Sizes: https://developers.facebook.com/docs/whatsapp/cloud-api/messages (text, interactive reply buttons, interactive lists).
 Outside 24 hours after the person's last message only a template may be sent; ours says that there is an answer and nothing else,
 since somebody else may look at the phone.
+
+People are known by their business-scoped id, which every webhook carries since 2026, and under their number, which may be missing:
+https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids
 """
 
 from __future__ import annotations
@@ -10,8 +13,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -42,8 +46,11 @@ SIGNATURE_HEADER = "x-hub-signature-256"
 RATE_LIMITED = frozenset({4, 80007, 130429, 131048, 131056})
 WINDOW_CLOSED = 131047
 NEVER = frozenset({131026, 131051, 131009, 100, 470, 131021})  # not on WhatsApp, not supported, wrong value
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 ATTACHMENTS = frozenset({"audio", "voice", "image", "video", "document", "sticker", "contacts", "unsupported", "order"})
-CHANGED_NUMBER = frozenset({"user_changed_number", "customer_changed_number"})
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/system
+CHANGED_ID = frozenset({"user_changed_number", "user_changed_user_id", "customer_changed_number"})
+_SCOPED_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,132}")
 TEMPLATE = (
     "wegwijs_answer"  # approved in every served language: "There is an answer for you. Reply with OK to read it."
 )
@@ -59,11 +66,12 @@ class Status:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a webhook brought."""
+    """What a webhook brought; `left_out` is how many messages could not be read, which keep the others from nobody."""
 
     received: tuple[Received, ...]
     statuses: tuple[Status, ...]
     moved: tuple[Moved, ...] = ()
+    left_out: int = 0
 
 
 def handshake(query: Mapping[str, str], *, token: str) -> str:
@@ -88,60 +96,102 @@ def parse(body: bytes) -> Parsed:
         MalformedPayloadError: it is no webhook of WhatsApp's.
 
     """
+    found = _Found()
     try:
-        data = json.loads(body)
-        changes = [change["value"] for entry in data["entry"] for change in entry["changes"]]
-        received = [one for value in changes for message in value.get("messages", ()) for one in _message(message)]
-        moved = [one for value in changes for one in _moved(value)]
-        statuses = [Status(str(s["id"]), str(s["status"])) for value in changes for s in value.get("statuses", ())]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        for entry in json.loads(body)["entry"]:
+            for change in entry["changes"]:
+                found.take(change["value"])
+    except (*_UNREADABLE, RecursionError):
         raise MalformedPayloadError("this is no webhook of WhatsApp's") from None
-    return Parsed(tuple(received), tuple(statuses), tuple(moved))
+    if found.left_out and not (found.received or found.moved or found.statuses):
+        raise MalformedPayloadError("this is no webhook of WhatsApp's")
+    return Parsed(tuple(found.received), tuple(found.statuses), tuple(found.moved), found.left_out)
 
 
-def _moved(value: Mapping[str, Any]) -> Iterator[Moved]:
-    """People who have another number, or whose id at the business account changed with it."""
-    for message in value.get("messages", ()):
-        system = message.get("system") if message.get("type") == "system" else None
-        if system and system.get("type") in CHANGED_NUMBER:
-            now = system.get("wa_id") or system.get("new_wa_id")
-            if now and message.get("from"):
-                yield Moved(str(message["from"]), str(now))
-    for update in value.get("user_id_update", ()):
-        yield Moved(str(update["user_id"]["previous"]), str(update["user_id"]["current"]))
+class _Found:
+    """Gathers what the changes of a webhook bring."""
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.moved: list[Moved] = []
+        self.statuses: list[Status] = []
+        self.left_out = 0
+
+    def take(self, value: Mapping[str, Any]) -> None:
+        """Read one change; what of it can't be read is counted."""
+        for message in value.get("messages", ()):
+            try:
+                if message["type"] == "system":
+                    self.moved += _moved(message)
+                else:
+                    self.received += _message(message)
+            except _UNREADABLE:
+                self.left_out += 1
+        for status in value.get("statuses", ()):
+            try:
+                self.statuses.append(Status(str(status["id"]), str(status["status"])))
+            except _UNREADABLE:
+                self.left_out += 1
+
+
+def _moved(message: Mapping[str, Any]) -> Iterator[Moved]:
+    """People who have another number, and with it another id; some share only the one, some only the other."""
+    system = message["system"]
+    if system.get("type") in CHANGED_ID:
+        before = _ids(system.get("previous_user_id"), message.get("from_user_id"), message.get("from"))
+        now = _ids(system.get("user_id"), system.get("wa_id") or system.get("new_wa_id"))
+        if before and now:
+            yield Moved(before, now[0])
+
+
+def _ids(*ids: object) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(one) for one in ids if one))
 
 
 def _message(message: Mapping[str, Any]) -> Iterator[Received]:
-    # People without a visible number have an id of the business account instead (since 2026).
-    address, provider_id, kind = (
-        str(message.get("from") or message["from_user_id"]),
-        str(message["id"]),
-        message["type"],
-    )
-    incoming: Incoming | None = None
-    attachment: object = None
+    if message.get("group_id"):
+        return  # nobody is spoken to about their affairs before others
+    address, *formerly = _ids(message.get("from_user_id"), message.get("from"))
+    provider_id = str(message["id"])
+    is_edit = message["type"] == "edit"
+    said = message["edit"]["message"] if is_edit else message
+    incoming, attachment = _said(said, provider_id)
+    if is_edit:
+        # https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/edit
+        incoming = replace(incoming, is_edit=True) if incoming is not None and incoming.kind is Kind.TEXT else None
+    if incoming is not None:
+        written_at = _seconds(message.get("timestamp"))
+        yield Received(address, incoming, None if is_edit else attachment, written_at, tuple(formerly))
+
+
+def _seconds(timestamp: object) -> float | None:
+    # A cry is worth more than the time at which it was written.
+    return float(timestamp) if isinstance(timestamp, str) and timestamp.isascii() and timestamp.isdigit() else None
+
+
+def _said(message: Mapping[str, Any], provider_id: str) -> tuple[Incoming | None, str | None]:
+    """What was said, and the id of a file that came with it; reactions, deletions and what is new at Meta's say nothing to us."""
+    kind = message["type"]
     if kind == "text":
-        incoming = Incoming(provider_id, Kind.TEXT, str(message["text"]["body"]))
-    elif kind == "interactive":
+        return Incoming(provider_id, Kind.TEXT, str(message["text"]["body"])), None
+    if kind == "interactive":
         answer = message["interactive"]
-        chosen = answer.get("button_reply") or answer["list_reply"]
-        incoming = Incoming(provider_id, Kind.BUTTON, str(chosen["id"]))
-    elif kind == "button":  # of a template
-        incoming = Incoming(provider_id, Kind.TEXT, str(message["button"]["text"]))
-    elif kind == "location":
+        chosen = answer.get("button_reply") or answer.get("list_reply")
+        return (Incoming(provider_id, Kind.BUTTON, str(chosen["id"])) if chosen else None), None
+    if kind == "button":  # of a template
+        return Incoming(provider_id, Kind.TEXT, str(message["button"]["text"])), None
+    if kind == "location":
         position = f"{float(message['location']['latitude'])},{float(message['location']['longitude'])}"
-        incoming = Incoming(provider_id, Kind.LOCATION, position)
-    elif kind in ATTACHMENTS:
-        attached = message.get(kind)
-        about = attached if isinstance(attached, dict) else {}
-        caption, attachment = about.get("caption"), about.get("id")
-        incoming = (
-            Incoming(provider_id, Kind.TEXT, str(caption))
-            if caption
-            else Incoming(provider_id, Kind.BUTTON, "/cannot_read")
-        )
-    if incoming is not None:  # reactions and system messages say nothing to us
-        yield Received(address, incoming, str(attachment) if attachment else None)
+        return Incoming(provider_id, Kind.LOCATION, position), None
+    return _attached(message.get(kind), provider_id) if kind in ATTACHMENTS else (None, None)
+
+
+def _attached(attached: object, provider_id: str) -> tuple[Incoming, str | None]:
+    about = attached if isinstance(attached, dict) else {}
+    attachment = str(about["id"]) if about.get("id") else None
+    if caption := about.get("caption"):
+        return Incoming(provider_id, Kind.TEXT, str(caption)), attachment
+    return Incoming(provider_id, Kind.BUTTON, "/cannot_read"), attachment
 
 
 def render(reply: Reply, *, choose: str, location: str | None = None) -> list[dict[str, Any]]:
@@ -238,11 +288,11 @@ class WhatsApp:
         sent = None
         for message in render(reply, choose=choose, location=spoken.phrases["desks.ask"]):
             try:
-                sent = await self._post({"to": address, **message})
+                sent = await self._post({**_to(address), **message})
             except _WindowClosedError:
                 language = reply.language if reply.language in phrases else "en"
                 template = {"name": TEMPLATE, "language": {"code": language}}
-                sent = await self._post({"to": address, "type": "template", "template": template})
+                sent = await self._post({**_to(address), "type": "template", "template": template})
                 raise UndeliverableError("window_closed") from None
         return sent
 
@@ -304,6 +354,11 @@ class WhatsApp:
         if code in NEVER:
             raise UndeliverableError(f"code_{code}")
         raise RetryLaterError(f"code_{code}" if code else f"http_{response.status_code}")
+
+
+def _to(address: str) -> dict[str, str]:
+    # A number stands in one field, an id in another; with both, the number would count.
+    return {"recipient" if _SCOPED_ID.fullmatch(address) else "to": address}
 
 
 class _WindowClosedError(Exception):

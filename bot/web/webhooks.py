@@ -66,6 +66,8 @@ async def take_whatsapp(request: Request) -> Response:
         raise HTTPException(403) from None
     except MalformedPayloadError:
         raise HTTPException(400) from None
+    if parsed.left_out:
+        log.warning("whatsapp_messages_left_out", count=parsed.left_out)
     for moved in parsed.moved:
         await channels.move(channel, moved)
     for received in parsed.received:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 import time
 from collections import deque
@@ -145,7 +146,11 @@ class TelegramServer(Loopback):
 
 
 class MetaServer(Loopback):
-    """The Cloud API: records what is sent."""
+    """The Cloud API: records what is sent, and refuses what Meta refuses.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/messages (text, interactive reply buttons, lists) and
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids (`recipient`).
+    """
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -179,8 +184,44 @@ class MetaServer(Loopback):
             return JSONResponse({"success": True})
         if self.answers:
             return self.answers.popleft()
+        if not is_as_published(body):
+            return refused(100)
         self.sent.append(body)
         return JSONResponse({"messages": [{"id": f"wamid.out{len(self.sent)}"}]})
+
+
+NUMBER, SCOPED_ID = re.compile(r"\+?\d{5,15}"), re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
+
+
+def is_as_published(body: dict[str, Any]) -> bool:
+    """Whether Meta takes a message: whom it is for, its kind, and the sizes of its parts."""
+    to, recipient = body.get("to"), body.get("recipient")
+    is_for_somebody = (to is None) != (recipient is None) and (
+        NUMBER.fullmatch(to or "") or SCOPED_ID.fullmatch(recipient or "")
+    )
+    if body.get("messaging_product") != "whatsapp" or body.get("recipient_type") != "individual" or not is_for_somebody:
+        return False
+    if body["type"] == "text":
+        return _fits(body["text"]["body"], 4096)
+    if body["type"] == "template":
+        return _fits(body["template"]["name"], 512) and _fits(body["template"]["language"]["code"], 8)
+    shown = body["interactive"]
+    action, is_right = shown["action"], _fits(shown["body"]["text"], 1024)
+    if shown["type"] == "button":
+        replies = [button["reply"] for button in action["buttons"]]
+        fit = all(_fits(reply["id"], 256) and _fits(reply["title"], 20) for reply in replies)
+        return (
+            is_right and fit and 1 <= len(replies) <= 3 and len({reply["title"] for reply in replies}) == len(replies)
+        )
+    if shown["type"] == "list":
+        rows = [row for section in action["sections"] for row in section["rows"]]
+        fit = all(_fits(r["id"], 200) and _fits(r["title"], 24) and len(r.get("description", "")) <= 72 for r in rows)
+        return is_right and fit and 1 <= len(rows) <= 10 and _fits(action["button"], 20)
+    return is_right and action == {"name": "send_location"} and shown["type"] == "location_request_message"
+
+
+def _fits(text: object, most: int) -> bool:
+    return isinstance(text, str) and 1 <= len(text) <= most
 
 
 def refused(code: int, status: int = 400, **headers: str) -> Response:

@@ -52,7 +52,28 @@ WHATSAPP = [
             {"id": "w5", "from": "316", "type": "system", "system": {"type": "user_changed_number", "wa_id": "317"}}
         ]
     },
-    {"statuses": [{"id": "w6", "status": "read"}], "user_id_update": [{"user_id": {"previous": "1", "current": "2"}}]},
+    {"statuses": [{"id": "w6", "status": "read"}]},
+    {
+        "messages": [
+            {
+                "id": "w7",
+                "type": "system",
+                "system": {"type": "user_changed_user_id", "user_id": "NL.2", "previous_user_id": "NL.1"},
+            }
+        ]
+    },
+    {
+        "messages": [
+            {
+                "id": "w8",
+                "from": "316",
+                "from_user_id": "NL.1",
+                "timestamp": "1",
+                "type": "edit",
+                "edit": {"original_message_id": "w1", "message": {"type": "text", "text": {"body": MARK}}},
+            }
+        ]
+    },
 ]
 PAGE = [
     {"id": "message-1", "text": MARK, "language": "pl"},

@@ -273,7 +273,7 @@ def test_people_without_a_visible_number_are_people_too(meta: MetaServer, start:
     anonymous = {"id": "wamid.1", "from_user_id": "US.12345", "type": "text", "text": {"body": "hello"}}
     assert brought(client, messages=[anonymous]) == 200
     until(lambda: meta.sent)
-    assert meta.sent[0]["to"] == "US.12345"
+    assert meta.sent[0]["recipient"] == "US.12345"
 
 
 def test_what_meta_does_not_take_is_tried_again_or_given_up(meta: MetaServer, start: Any, service: Service) -> None:
@@ -315,33 +315,78 @@ def test_statuses_come_in_any_order_and_never_step_back(meta: MetaServer, start:
     assert state() == "read"
 
 
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/system
 CHANGED = {"type": "user_changed_number", "wa_id": "31699999999", "body": "x changed from a to b"}
+WITH_ID = {**CHANGED, "user_id": "NL.2", "previous_user_id": "NL.1"}
+ONLY_ID = {"type": "user_changed_user_id", "user_id": "NL.2", "previous_user_id": "NL.1", "body": "x"}
+NUMBER = "31612345678"
 
 
 @pytest.mark.parametrize(
-    ("first", "moves", "then"),
+    ("first", "change", "then", "reached"),
     [
-        ({"from": "31612345678"}, {"messages": [message(2, type="system", system=CHANGED)]}, {"from": "31699999999"}),
-        (
-            {"from_user_id": "NL.1"},
-            {"user_id_update": [{"user_id": {"previous": "NL.1", "current": "NL.2"}}]},
-            {"from_user_id": "NL.2"},
-        ),
+        # before there were ids
+        ({"from": NUMBER}, CHANGED, {"from": "31699999999"}, {"to": "31699999999"}),
+        # known by the number, and from now on by both
+        ({"from": NUMBER}, {**WITH_ID}, {"from": "31699999999", "from_user_id": "NL.2"}, {"recipient": "NL.2"}),
+        ({"from": NUMBER, "from_user_id": "NL.1"}, WITH_ID, {"from_user_id": "NL.2"}, {"recipient": "NL.2"}),
+        # the number is never told
+        ({"from_user_id": "NL.1"}, ONLY_ID, {"from_user_id": "NL.2"}, {"recipient": "NL.2"}),
+        # nothing changes but that they have a name now, and hide the number
+        ({"from": NUMBER, "from_user_id": "NL.1"}, None, {"from_user_id": "NL.1"}, {"recipient": "NL.1"}),
+        ({"from": NUMBER}, None, {"from": NUMBER, "from_user_id": "NL.1"}, {"recipient": "NL.1"}),
     ],
 )
-def test_who_changes_their_number_keeps_the_conversation(
-    meta: MetaServer, start: Any, service: Service, first: dict, moves: dict, then: dict
+def test_who_changes_their_number_or_hides_it_keeps_the_conversation(
+    meta: MetaServer, start: Any, service: Service, first: dict, change: dict | None, then: dict, reached: dict
 ) -> None:
     client = start(**over_whatsapp(meta))
     said = {"type": "text", "text": {"body": "hello"}}
     assert brought(client, messages=[{"id": "wamid.1", **first, **said}]) == 200
     until(lambda: len(meta.sent) == 1)
-    assert brought(client, **moves) == 200
+    if change is not None:
+        who = {"from": NUMBER} if "wa_id" in change else {}
+        assert brought(client, messages=[{"id": "wamid.2", **who, "type": "system", "system": change}]) == 200
     assert brought(client, messages=[{"id": "wamid.3", **then, **said}]) == 200
     until(lambda: len(meta.sent) == 2)
-    assert meta.sent[1]["to"] == next(iter(then.values()))
+    assert {key: meta.sent[1].get(key) for key in ("to", "recipient") if key in meta.sent[1]} == reached
     with service.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM conversation")).scalar() == 1
+
+
+def test_an_edit_on_whatsapp_is_judged_and_otherwise_not_answered(meta: MetaServer, start: Any) -> None:
+    client = start(**over_whatsapp(meta))
+
+    def edit(number: int, **said: Any) -> dict[str, Any]:
+        return message(number, type="edit", edit={"original_message_id": "wamid.0", "message": said})
+
+    brought(client, messages=[edit(1, type="text", text={"body": "where is my payslip"})])
+    brought(client, messages=[edit(2, type="image", image={"id": "m", "caption": CRY})])
+    brought(client, messages=[edit(3, type="image", image={"id": "m"}), message(4, type="text", text={"body": "last"})])
+    until(lambda: "heard last" in json.dumps(meta.sent))
+    assert "113" in json.dumps(meta.sent[0])
+    assert [json.dumps(sent).count("heard") for sent in meta.sent].count(1) == 1
+
+
+def test_one_message_that_can_not_be_read_keeps_no_other_waiting(meta: MetaServer, start: Any) -> None:
+    client = start(**over_whatsapp(meta))
+    new = message(1, type="interactive", interactive={"type": "nfm_reply", "nfm_reply": {"response_json": "{}"}})
+    broken = message(2, type="location", location={"latitude": "north"})
+    late = message(3, type="text", text={"body": "hello"}, timestamp="soon")
+    assert brought(client, messages=[new, broken, late], statuses=[{}]) == 200
+    until(lambda: meta.sent)
+    assert "heard hello" in json.dumps(meta.sent)
+
+
+def test_nobody_is_spoken_to_in_a_whatsapp_group(meta: MetaServer, start: Any) -> None:
+    client = start(**over_whatsapp(meta))
+    said = {"type": "text", "text": {"body": "hello all"}}
+    assert (
+        brought(client, messages=[message(1, group_id="G", **said), message(2, type="text", text={"body": "alone"})])
+        == 200
+    )
+    until(lambda: meta.sent)
+    assert [json.dumps(sent).count("alone") for sent in meta.sent] == [1]
 
 
 def test_a_number_that_has_a_conversation_of_its_own_is_left_alone(
