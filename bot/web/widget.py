@@ -3,7 +3,8 @@
 Which websites those are: `ALLOWED_ORIGINS`. Any other gets no answer to the script's question, and no browser shows it the frame.
 
 A browser that lets a frame keep nothing (private windows) would lose the conversation on the website's next page. There the website
-keeps a ticket for the tab: the token, sealed, which only the frame can have opened again.
+keeps a ticket for the tab: the token, sealed, which among scripts in browsers only the frame's can have opened again. A website's own
+server could, too: it can claim any origin. Whoever is among the allowed is trusted that far (docs/widget.md).
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def token(request: Request, ticket: Sealed) -> Sealed:
 
 
 def _only_for_the_frame(request: Request) -> None:
-    # Browsers say truly where a request with a body comes from; scripts of the website are at home elsewhere.
+    # Browsers say truly where a request with a body comes from, and scripts of the website are at home elsewhere. Servers need not.
     if urlsplit(request.headers.get("origin", "")).netloc != request.headers.get("host"):
         raise HTTPException(403, "this is for the page of the chat only")
 

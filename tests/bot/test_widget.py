@@ -53,7 +53,7 @@ def test_the_frame_is_for_the_one_website_it_was_asked_for(client: TestClient) -
     assert client.get("/").headers["content-security-policy"].endswith("frame-ancestors 'none'")
 
 
-def test_a_ticket_is_opened_by_the_frame_and_by_nobody_else(client: TestClient) -> None:
+def test_a_ticket_is_opened_for_the_script_of_the_frame_and_for_no_other(client: TestClient) -> None:
     ours = {"Origin": "http://testserver"}
     token = "t" * 32
     ticket = client.post("/embed/ticket", json={"value": token}, headers=ours).json()["value"]

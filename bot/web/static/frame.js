@@ -10,7 +10,7 @@ export function tellSite(what, ticket) {
   if (isFramed) window.parent.postMessage({ wegwijs: what, ticket }, site);
 }
 
-// Where the frame may keep nothing, the site keeps a ticket for the tab: the token, sealed, so that the site can't use it.
+// Where the frame may keep nothing, the site keeps a ticket for the tab: the token, sealed, so that the site's scripts can't use it.
 export async function leaveTicket(token) {
   const ticket = await exchange("ticket", token);
   if (ticket) tellSite("keep", ticket);
