@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -78,6 +78,7 @@ class Reception:
             TimeoutError: likewise.
 
         """
+        received = _storable(received)
         incoming = received.incoming
         which = (channel.name, received.address, incoming.provider_id)
         text = incoming.body if incoming.kind is Kind.TEXT else ""
@@ -177,6 +178,17 @@ class Reception:
             content = self._frozen().content
             handover.ask_consent(session, content, found.id, language=arrived.help.language, now=now)
         return True
+
+
+def _storable(received: Received) -> Received:
+    # JSON can carry half of an emoji, which no database takes; a cry with one in it is a cry.
+    incoming = received.incoming
+    whole = replace(incoming, body=_whole(incoming.body), provider_id=_whole(incoming.provider_id))
+    return replace(received, address=_whole(received.address), incoming=whole)
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True)

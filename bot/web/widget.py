@@ -3,8 +3,8 @@
 Which websites those are: `ALLOWED_ORIGINS`. Any other gets no answer to the script's question, and no browser shows it the frame.
 
 A browser that lets a frame keep nothing (private windows) would lose the conversation on the website's next page. There the website
-keeps a ticket for the tab: the token, sealed, which among scripts in browsers only the frame's can have opened again. A website's own
-server could, too: it can claim any origin. Whoever is among the allowed is trusted that far (docs/widget.md).
+keeps a ticket for the tab: the token, sealed, which of all scripts in browsers only the frame's can have opened again. A website's
+own server could, too: it can claim any origin. Whoever is among the allowed is trusted that far (docs/widget.md).
 """
 
 from __future__ import annotations
