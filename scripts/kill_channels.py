@@ -3,7 +3,8 @@
 
     python scripts/kill_channels.py --messages 1000 --kills 8
 
-Providers and page send again what was not acknowledged, and some of what was. Needs a trained model; nothing of it is kept.
+Providers and page send again what was not acknowledged, and some of what was; some of it arrives before what was written earlier.
+Needs a trained model; nothing of it is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,13 +31,14 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from actions.reply import Reply  # noqa: E402
+from bot import inbox  # noqa: E402
 from bot.channels import telegram as telegram_module  # noqa: E402
 from bot.channels import whatsapp as whatsapp_module  # noqa: E402
 from bot.channels.telegram import webhook_secret  # noqa: E402
 from tests.bot.channels.servers import SECRET, TOKEN, MetaServer, TelegramServer  # noqa: E402
 from tests.process import Process  # noqa: E402
 
-PEOPLE = 30  # of each channel
+PEOPLE = 30  # of all channels together
 TEXTS = ("ile wynosi płaca minimalna?", "my boss does not pay me", "hoeveel vakantiedagen heb ik", "як отримати BSN")
 KEY = b"key"  # that tests.process.Process sets
 
@@ -94,7 +96,7 @@ def count(database: Path, telegram: TelegramServer, meta: MetaServer, messages: 
             "SELECT c.channel, o.reply FROM outbox o JOIN conversation c ON c.id = o.conversation_id "
             "WHERE c.channel <> 'web'"
         )
-        due = sum(_messages_of(channel, reply) for channel, reply in connection.execute(replies))
+        due = sum(len(_texts_of(channel, reply)) for channel, reply in connection.execute(replies))
         stored = connection.execute("SELECT count(*) FROM inbox").fetchone()[0]
         waiting = connection.execute("SELECT count(*) FROM inbox WHERE handled_at IS NULL").fetchone()[0]
         silent = "SELECT count(*) FROM inbox WHERE id NOT IN (SELECT answers FROM outbox WHERE part = '0')"
@@ -113,13 +115,57 @@ def count(database: Path, telegram: TelegramServer, meta: MetaServer, messages: 
             "answered twice": connection.execute(twice).fetchone()[0],
             "out of order": connection.execute(order).fetchone()[0],
         }
-    return {**figures, "due at messengers": due, "sent to messengers": len(telegram.sent) + len(meta.sent)}
+    again, wrong = order_of_sent(database, telegram, meta)
+    sent = {"sent to messengers": len(telegram.sent) + len(meta.sent), "sent again": again, "sent out of order": wrong}
+    return {**figures, "due at messengers": due, **sent}
 
 
-def _messages_of(channel: str, reply: str) -> int:
-    """How many messages a reply is: a long one is several."""
+def order_of_sent(database: Path, telegram: TelegramServer, meta: MetaServer) -> tuple[int, int]:
+    """How many messages reached a phone a second time, and how many before an earlier one of the same person."""
+    reached: defaultdict[str, list[str]] = defaultdict(list)
+    for fields in list(telegram.sent):
+        reached[inbox.address_hash("telegram", str(fields["chat_id"]), key=KEY)].append(str(fields["text"]))
+    for body in list(meta.sent):
+        said = body["text"]["body"] if body["type"] == "text" else body["interactive"]["body"]["text"]
+        reached[inbox.address_hash("whatsapp", body["to"], key=KEY)].append(said)
+    decided: defaultdict[str, list[str]] = defaultdict(list)
+    statement = (
+        "SELECT c.address_hash, c.channel, o.reply FROM outbox o JOIN conversation c ON c.id = o.conversation_id "
+        "WHERE c.channel <> 'web' ORDER BY o.id"
+    )
+    with sqlite3.connect(database) as connection:
+        for hashed, channel, reply in connection.execute(statement):
+            decided[hashed] += _texts_of(channel, reply)
+    again = wrong = 0
+    for hashed, texts in reached.items():
+        due = 0
+        for said in texts:
+            if decided[hashed][due : due + 1] == [said]:
+                due += 1
+            elif said in decided[hashed][:due]:
+                again += 1
+            else:
+                wrong += 1
+    return again, wrong
+
+
+def _texts_of(channel: str, reply: str) -> list[str]:
+    """The messages of a reply: a long one is several."""
     shown = Reply.model_validate_json(reply)
-    return len(telegram_module.render(shown) if channel == "telegram" else whatsapp_module.render(shown, choose="x"))
+    if channel == "telegram":
+        return [payload.text for payload in telegram_module.render(shown)]
+    messages = whatsapp_module.render(shown, choose="x")
+    return [one["text"]["body"] if one["type"] == "text" else one["interactive"]["body"]["text"] for one in messages]
+
+
+def in_some_disorder(numbers: range) -> list[int]:
+    """The numbers in the order in which they arrive: one in six after one that was written later by the same person."""
+    order = list(numbers)
+    step = PEOPLE // numbers.step  # so far apart stand two of one person
+    for place in range(len(order) - step):
+        if random.random() < 1 / 6:
+            order[place], order[place + step] = order[place + step], order[place]
+    return order
 
 
 def main() -> None:
@@ -148,7 +194,7 @@ def main() -> None:
         kinds: Counter[str] = Counter()
 
         def bring(provider: Provider, numbers: range) -> None:
-            for number in numbers:
+            for number in in_some_disorder(numbers):
                 provider.bring(number % PEOPLE, number, random.choice(TEXTS))
                 kinds[provider.name] += 1
                 time.sleep(random.uniform(0, 0.4))

@@ -214,8 +214,15 @@ def render(reply: Reply, *, choose: str, location: str | None = None) -> list[di
     messages: list[dict[str, Any]] = [_text(text) for text in marked[:-1]]
     if reply.asks_location and location:
         return [*messages, _text(marked[-1]), _location_request(location)]
-    messages.append(_with_choices(marked[-1], buttons, choose) if buttons else _text(marked[-1]))
-    return messages
+    if not buttons:
+        return [*messages, _text(marked[-1])]
+    # A list has so many rows and no more; the rest stands under a word of its own.
+    bodies = (marked[-1], *[choose] * len(buttons))
+    starts = range(0, len(buttons), MOST_ROWS)
+    lists = [
+        _with_choices(body, buttons[at : at + MOST_ROWS], choose) for body, at in zip(bodies, starts, strict=False)
+    ]
+    return [*messages, *lists]
 
 
 def _joined(texts: list[str]) -> list[str]:
@@ -248,7 +255,7 @@ def _with_choices(body: str, buttons: list[Button], choose: str) -> dict[str, An
             "interactive": {"type": "button", "body": text, "action": {"buttons": replies}},
         }
     rows = []
-    for button in buttons[:MOST_ROWS]:
+    for button in buttons:
         row = {"id": button.payload, "title": shortened(button.label, ROW_CHARACTERS)}
         if len(button.label) > ROW_CHARACTERS:
             row["description"] = shortened(button.label, ROW_DESCRIPTION_CHARACTERS)

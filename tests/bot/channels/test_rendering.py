@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,14 +14,17 @@ from rasa_sdk import Tracker
 
 from actions.answer import render as render_answer
 from actions.context import Context
+from actions.data import ActionPrivacy
 from actions.emergency import help_for, in_emergencies_only
 from actions.follow_ups import ActionMore, ActionSources, ActionSteps, ActionWhoHelps
-from actions.menu import ActionGreet, ActionHuman, ActionMenu
+from actions.language import ActionChangeLanguage
+from actions.menu import ActionArea, ActionGreet, ActionHuman, ActionMenu
 from actions.reply import Reply
 from bot.channels import telegram, whatsapp
 from bot.channels.render import blocks, split
 from knowledge import answers
 from knowledge.files import Content
+from tests.bot.channels.servers import is_as_published
 from tests.conftest import NOW
 
 
@@ -33,8 +37,12 @@ def replies(content: Content) -> Iterator[Reply]:
             yield render_answer(context, answer)
             for action in (ActionMore(), ActionSteps(), ActionWhoHelps(), ActionSources()):
                 yield action.part(context, answer)
-        for plain in (ActionGreet(), ActionMenu(), ActionHuman()):
+        for plain in (ActionGreet(), ActionMenu(), ActionHuman(), ActionChangeLanguage(), ActionPrivacy()):
             yield plain.reply(context)[0]
+        for area in (*content.phrases[language].areas, "urgent"):
+            entities = [{"entity": "area", "value": area}]
+            asked = Tracker("x", {}, {"intent": {"name": "x"}, "entities": entities}, [], False, None, {}, "x")
+            yield ActionArea().reply(Context(asked, content, language, NOW))[0]
     for language in content.known_languages:
         for topic in content.topics:
             if topic.startswith("urgent."):
@@ -59,22 +67,29 @@ def test_an_answer_is_one_message_on_telegram(content: Content) -> None:
 
 
 def test_every_reply_fits_whatsapp(content: Content) -> None:
+    who = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": "31612345678"}
     for reply in replies(content):
         for message in whatsapp.render(reply, choose="Choose"):
-            if message["type"] == "text":
-                assert 0 < len(message["text"]["body"]) <= whatsapp.MAX_TEXT_CHARACTERS
-                continue
-            interactive = message["interactive"]
-            assert 0 < len(interactive["body"]["text"]) <= whatsapp.MAX_BODY_CHARACTERS
-            action = interactive["action"]
-            for button in action.get("buttons", ()):
-                assert len(button["reply"]["title"]) <= whatsapp.BUTTON_CHARACTERS
-            rows = [row for section in action.get("sections", ()) for row in section["rows"]]
-            assert len(rows) <= whatsapp.MOST_ROWS
-            for row in rows:
-                assert len(row["title"]) <= whatsapp.ROW_CHARACTERS
-                assert len(row.get("description", "")) <= whatsapp.ROW_DESCRIPTION_CHARACTERS
-            assert len({row["id"] for row in rows}) == len(rows)
+            assert is_as_published({**who, **message}), (reply.topic, reply.language)
+
+
+def test_no_button_of_a_reply_is_left_out(content: Content) -> None:
+    most = 0
+    for reply in replies(content):
+        payloads = [button.payload for button in reply.buttons]
+        assert [row["id"] for row in chosen(whatsapp.render(reply, choose="Choose"))] == payloads
+        markup = telegram.render(reply)[-1].markup
+        assert [row[0].callback_data for row in (markup.inline_keyboard if markup else ())] == payloads
+        most = max(most, len(payloads))
+    assert most > whatsapp.MOST_ROWS
+
+
+def chosen(messages: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
+    """The buttons and rows of WhatsApp messages."""
+    for message in messages:
+        action = message.get("interactive", {}).get("action", {})
+        yield from (button["reply"] for button in action.get("buttons", ()))
+        yield from (row for section in action.get("sections", ()) for row in section["rows"])
 
 
 def test_nothing_is_cut(content: Content) -> None:
