@@ -47,7 +47,7 @@ def dead_letters(session: Session) -> list[DeadLetter]:
         select(OutboxMessage, Conversation.channel, Case.id)
         .join(Conversation, Conversation.id == OutboxMessage.conversation_id)
         .outerjoin(Case, is_open)
-        .where(_is_dead())
+        .where(is_dead())
         .order_by(OutboxMessage.id.desc())
         .limit(MOST_SHOWN)
     )
@@ -68,14 +68,14 @@ def dead_letters(session: Session) -> list[DeadLetter]:
 
 def count(session: Session) -> int:
     """How many there are."""
-    return session.scalar(select(func.count()).select_from(OutboxMessage).where(_is_dead())) or 0
+    return session.scalar(select(func.count()).select_from(OutboxMessage).where(is_dead())) or 0
 
 
 def try_again(session: Session, outbox_id: int, staff_id: str, *, now: datetime) -> bool:
     """Put a reply back in line, as if it had never been tried; returns whether it was a dead one."""
     revived = session.execute(
         update(OutboxMessage)
-        .where(OutboxMessage.id == outbox_id, _is_dead())
+        .where(OutboxMessage.id == outbox_id, is_dead())
         .values(failure=None, state=None, provider_id=None, delivered_at=None, attempts=0, next_try_at=None)
         .execution_options(synchronize_session=False)
     )
@@ -85,5 +85,6 @@ def try_again(session: Session, outbox_id: int, staff_id: str, *, now: datetime)
     return True
 
 
-def _is_dead() -> ColumnElement[bool]:
+def is_dead() -> ColumnElement[bool]:
+    """What a dead reply is, as a condition: one that we gave up, or that the provider took and did not bring."""
     return or_(OutboxMessage.failure.is_not(None), OutboxMessage.state == REFUSED_LATER)

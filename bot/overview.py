@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from bot.dead_letters import is_dead
 from bot.models import Conversation, InboxMessage, OutboxMessage
 
 
@@ -39,17 +40,17 @@ def traffic(session: Session, channel: str) -> Traffic:
     mine = Conversation.channel == channel
     of_inbox = select(func.max(InboxMessage.received_at)).join(Conversation).where(mine)
     of_outbox = select(func.max(OutboxMessage.delivered_at)).join(Conversation).where(mine)
-    undelivered = (
+    replies = (
         select(func.count())
         .select_from(OutboxMessage)
         .join(Conversation)
-        .where(mine, Conversation.address.is_not(None), OutboxMessage.delivered_at.is_(None))
+        .where(mine, Conversation.address.is_not(None))
     )
     return Traffic(
         session.scalar(of_inbox),
         session.scalar(of_outbox),
-        session.scalar(undelivered.where(OutboxMessage.failure.is_(None))) or 0,
-        session.scalar(undelivered.where(OutboxMessage.failure.is_not(None))) or 0,
+        session.scalar(replies.where(OutboxMessage.delivered_at.is_(None), OutboxMessage.failure.is_(None))) or 0,
+        session.scalar(replies.where(is_dead())) or 0,
     )
 
 
@@ -58,11 +59,19 @@ def stuck(session: Session, *, limit: int = 50) -> list[Stuck]:
     rows = session.execute(
         select(OutboxMessage, Conversation.channel)
         .join(Conversation)
-        .where(Conversation.address.is_not(None), OutboxMessage.delivered_at.is_(None))
+        .where(Conversation.address.is_not(None), or_(OutboxMessage.delivered_at.is_(None), is_dead()))
         .order_by(OutboxMessage.id)
         .limit(limit)
     )
     return [
-        Stuck(row.id, channel, row.conversation_id, row.created_at, row.attempts, row.next_try_at, row.failure)
+        Stuck(
+            row.id,
+            channel,
+            row.conversation_id,
+            row.created_at,
+            row.attempts,
+            row.next_try_at,
+            row.failure or row.state,
+        )
         for row, channel in rows
     ]

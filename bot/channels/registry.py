@@ -41,20 +41,21 @@ class State:
 
 def states(settings: Settings) -> list[State]:
     """Every channel of this version."""
-    telegram = bool(settings.telegram_bot_token.get_secret_value())
-    way = f"webhook at {settings.public_url}{TELEGRAM_WEBHOOK}" if settings.public_url else "long polling"
-    whatsapp = bool(settings.whatsapp_token.get_secret_value())
-    closed = set(settings.closed_channels)
-    telegram_why = "closed: CLOSED_CHANNELS" if "telegram" in closed else way
+    telegram, whatsapp = (
+        bool(token.get_secret_value()) for token in (settings.telegram_bot_token, settings.whatsapp_token)
+    )
+    polling = "long polling" if not settings.public_url else f"webhook at {settings.public_url}{TELEGRAM_WEBHOOK}"
+    webhook = f"webhook at {settings.public_url}{WHATSAPP_WEBHOOK}"
     return [
         State("web", True, f"http://{settings.host}:{settings.port}"),
-        State("telegram", telegram, telegram_why if telegram else "TELEGRAM_BOT_TOKEN is not set"),
-        State(
-            "whatsapp",
-            whatsapp,
-            f"webhook at {settings.public_url}{WHATSAPP_WEBHOOK}" if whatsapp else "WHATSAPP_TOKEN is not set",
-        ),
+        _state("telegram", telegram, polling if telegram else "TELEGRAM_BOT_TOKEN is not set", settings),
+        _state("whatsapp", whatsapp, webhook if whatsapp else "WHATSAPP_TOKEN is not set", settings),
     ]
+
+
+def _state(name: str, is_set_up: bool, why: str, settings: Settings) -> State:
+    is_closed = is_set_up and name in settings.closed_channels
+    return State(name, is_set_up and not is_closed, "closed: CLOSED_CHANNELS" if is_closed else why)
 
 
 class Channels:
