@@ -11,6 +11,7 @@ from bot.inbox import Turn
 
 OFFERED = "offered"  # kept beside the slots: the buttons of the last answer, which a number picks
 MOST_OFFERED = 30
+GREETED = "greeted"  # the slot: whether they know that it is a robot
 
 
 def offered_by(replies: Iterable[Reply]) -> list[str]:

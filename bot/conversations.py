@@ -16,14 +16,17 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from actions.emergency import phrases_of
 from actions.reply import Effect, Reply
 from bot import cases, handover, inbox, outbox, people
-from bot.assistant_port import OFFERED, AssistantPort, Outcome, offered_by
+from bot.assistant_port import GREETED, OFFERED, AssistantPort, Outcome, offered_by
 from bot.frozen import FrozenPath
 from bot.inbox import Kind, Turn
+from bot.models import Conversation
 from bot.writer import Writer
 
 MAX_ATTEMPTS = 3
@@ -235,6 +238,8 @@ class Worker:
             replies, slots, understood = tuple(people.with_receipt(reply, receipt) for reply in replies), {}, None
         elif replies is outcome.replies and any(reply.effect is not None for reply in replies):
             replies, slots = self._with_staff(session, turn, outcome, language=language, now=now)
+        if not deletes:
+            replies, slots = self._introduced(session, turn, replies, slots)
         outbox.store_answer(
             session, turn.inbox_id, replies, slots=slots, language=language, now=now, understood=understood
         )
@@ -289,6 +294,21 @@ class Worker:
         )
         question = next(filter(None, map(handover.question_of, replies)), None)
         return replies, {**outcome.slots, "asked": question, OFFERED: offered_by(replies)}
+
+    def _introduced(
+        self, session: Session, turn: Turn, replies: tuple[Reply, ...], slots: Mapping[str, Any]
+    ) -> tuple[tuple[Reply, ...], Mapping[str, Any]]:
+        """The replies beginning with who is speaking, where somebody on a messenger has not been told; the page says so itself.
+
+        In danger the number is the first word. Whoever reads on is told with the next answer.
+        """
+        if slots.get(GREETED) or not replies or replies[0].is_urgent:
+            return replies, slots
+        if session.scalar(select(Conversation.address).where(Conversation.id == turn.conversation_id)) is None:
+            return replies, slots
+        first, *others = replies
+        notice = " ".join(filter(None, (phrases_of(self._frozen().content, first.language)["robot"], first.notice)))
+        return (first.model_copy(update={"notice": notice}), *others), {**slots, GREETED: True}
 
     def _announce(self, turn: Turn, stored: Future[bool]) -> None:
         try:

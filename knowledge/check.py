@@ -49,6 +49,7 @@ EMERGENCY_PHRASES = {
     "language.instead": {"languages"},
     "urgent.possible": {"phone"},
     "urgent.more": set(),
+    "robot": set(),
     "stopped": {"phone"},
     "slow_down": {"phone"},
     "label.steps": set(),

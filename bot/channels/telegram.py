@@ -51,6 +51,8 @@ ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_membe
 # What people may type with a slash, and the button that it stands for.
 COMMANDS = {
     "menu": "/menu",
+    "help": "/menu",
+    "settings": "/change_language",
     "emergency": '/area{"area":"urgent"}',
     "person": "/human",
     "language": "/change_language",

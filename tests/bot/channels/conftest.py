@@ -21,7 +21,10 @@ from tests.bot.channels.servers import MetaServer, TelegramServer
 class Answering(AssistantPort):
     async def respond(self, turn: Turn) -> Outcome:
         button = Button(label="Menu", payload="/menu")
-        return Outcome((Reply(language="en", text=f"heard {turn.body} <b>&", buttons=(button,)),), {"language": "en"})
+        return Outcome(
+            (Reply(language="en", text=f"heard {turn.body} <b>&", buttons=(button,)),),
+            {"language": "en", "greeted": True},
+        )
 
 
 @pytest.fixture

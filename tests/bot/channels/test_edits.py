@@ -23,11 +23,13 @@ class Hearing:
     async def respond(self, turn: Turn) -> Outcome:
         if "dark" in turn.body:
             reply = Reply(language="en", text="call 113", topic="urgent.suicide", is_urgent=True)
-            return Outcome((reply,), {"language": "en"})
+            return Outcome((reply,), {"language": "en", "greeted": True})
         perhaps = "urgent.abuse" if "maybe" in turn.body else None
         button = Button(label="Menu", payload="/menu")
         understood = Understood("work.payslip", 0.9, "answer", perhaps)
-        return Outcome((Reply(language="en", text=f"heard {turn.body}", buttons=(button,)),), {}, understood)
+        return Outcome(
+            (Reply(language="en", text=f"heard {turn.body}", buttons=(button,)),), {"greeted": True}, understood
+        )
 
 
 @pytest.fixture

@@ -13,7 +13,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from actions.reply import Reply
+from bot.assistant_port import Outcome
 from bot.channels.telegram import webhook_secret
+from bot.inbox import Turn
 from bot.service import Service
 from bot.settings import SettingsError, read_settings
 from knowledge.files import Content
@@ -41,6 +44,30 @@ def test_a_message_is_answered_as_html_with_buttons(telegram: TelegramServer, st
     assert sent["reply_markup"]["inline_keyboard"][0][0] == {"text": "Menu", "callback_data": "/menu"}
     commands = [fields for method, fields in telegram.calls if method == "setMyCommands"]
     assert {fields.get("language_code") for fields in commands} == {None, "en", "nl", "pl", "uk"}
+
+
+class Stranger:
+    """An assistant that has not greeted anybody."""
+
+    async def respond(self, turn: Turn) -> Outcome:
+        return Outcome((Reply(language="pl", text=f"heard {turn.body}"),), dict(turn.slots))
+
+
+def test_who_speaks_is_said_with_the_first_answer_and_after_a_number(
+    telegram: TelegramServer, start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Service, "load_assistant", lambda self: Stranger())
+    client = start(**over_telegram(telegram))
+    for number, said in enumerate((CRY, "one", "two"), 1):
+        telegram.say(7, said)
+        until(lambda number=number: len(telegram.sent) == number)
+    assert [("robot" in said) for said in telegram.texts(7)] == [False, True, False]
+    assert telegram.texts(7)[1].startswith("Jestem Wegwijs, robot")
+    token = client.post("/api/v1/conversations").json()["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    client.post("/api/v1/messages", json={"id": "message-1", "text": "hello"}, headers=headers)
+    until(lambda: "heard hello" in client.get("/api/v1/messages", headers=headers).text)
+    assert "robot" not in client.get("/api/v1/messages", headers=headers).text  # the page says so at its top
 
 
 def test_a_cry_gets_its_number_at_once_and_once(telegram: TelegramServer, start: Any) -> None:
@@ -123,6 +150,7 @@ def test_who_blocked_the_bot_is_left_alone(telegram: TelegramServer, start: Any,
         ({"text": "/start pl"}, '/language{"language":"pl"}'),
         ({"text": "/start <script>"}, "/greet"),
         ({"text": "/menu@wegwijs_bot"}, "/menu"),
+        ({"text": "/help"}, "/menu"),
         ({"text": "/emergency"}, '/area{"area":"urgent"}'),
     ],
 )  # fmt: skip
