@@ -15,7 +15,7 @@ _BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
 
 def blocks(reply: Reply) -> list[str]:
     """The parts of a reply in reading order; in danger the numbers come before the words."""
-    found = [reply.notice, *(f"⚠️ {warning}" for warning in reply.warnings)]
+    found = [*(f"⚠️ {warning}" for warning in reply.warnings), reply.notice]
     found.append(f"**{reply.title}**" if reply.title else None)
     if reply.is_urgent:
         found.append("\n".join(f"📞 **{c.phone}** {c.name}" for c in reply.contacts if c.phone))

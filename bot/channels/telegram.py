@@ -41,6 +41,7 @@ from knowledge.files import Content
 
 MAX_TEXT_CHARACTERS = 4096  # https://core.telegram.org/bots/api#sendmessage, after the entities are parsed
 MAX_CALLBACK_BYTES = 64  # https://core.telegram.org/bots/api#inlinekeyboardbutton
+MAX_DESCRIPTION_CHARACTERS = 512  # https://core.telegram.org/bots/api#setmydescription
 BUTTON_CHARACTERS = 40  # wider ones are cut on a small phone
 POLL_SECONDS = 25
 EMPTY_SECONDS = 0.2
@@ -296,6 +297,8 @@ class Telegram:
             ]
             await self.bot.set_my_commands(commands, language_code=code)
             await self.bot.set_my_short_description(phrases["page.tagline"], language_code=code)
+            # What stands in the empty chat: also that it is a robot, before anybody has written to it.
+            await self.bot.set_my_description(phrases["greet"][:MAX_DESCRIPTION_CHARACTERS], language_code=code)
 
     async def take(self, update: Update, take: Take) -> None:
         """Hand one update on; raises what `take` raises where it could not be stored.

@@ -75,7 +75,8 @@ def test_a_question_is_answered_in_html_with_buttons(phone: Phone) -> None:
     phone.say("ile wynosi minimalna stawka godzinowa? <b>&")
     (answer,) = until(lambda: phone.shown()[seen:])
     assert answer["message"]["parse_mode"] == "HTML"
-    assert answer["message"]["text"].startswith("<b>")
+    assert answer["message"]["text"].startswith("Jestem Wegwijs, robot")  # the first word, and then the title
+    assert "\n\n<b>" in answer["message"]["text"]
     assert buttons(answer)
 
 

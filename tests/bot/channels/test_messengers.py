@@ -44,6 +44,9 @@ def test_a_message_is_answered_as_html_with_buttons(telegram: TelegramServer, st
     assert sent["reply_markup"]["inline_keyboard"][0][0] == {"text": "Menu", "callback_data": "/menu"}
     commands = [fields for method, fields in telegram.calls if method == "setMyCommands"]
     assert {fields.get("language_code") for fields in commands} == {None, "en", "nl", "pl", "uk"}
+    described = [fields["description"] for method, fields in telegram.calls if method == "setMyDescription"]
+    assert len(described) == len(commands)
+    assert "robot" in described[0]
 
 
 class Stranger:

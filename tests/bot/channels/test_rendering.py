@@ -105,6 +105,11 @@ def test_in_danger_the_numbers_come_first(content: Content) -> None:
     assert blocks(reply)[1].startswith("📞 **112**")
 
 
+def test_danger_comes_before_who_speaks() -> None:
+    reply = Reply(language="en", text="an answer", notice="I'm a robot.", warnings=("In danger now? Call 112.",))
+    assert blocks(reply) == ["⚠️ In danger now? Call 112.", "I'm a robot.", "an answer"]
+
+
 @given(st.lists(st.text(min_size=1, max_size=400), min_size=1, max_size=8), st.integers(20, 200))
 def test_splitting_loses_nothing_and_keeps_the_limit(parts: list[str], limit: int) -> None:
     messages = split(parts, limit)
