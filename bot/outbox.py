@@ -20,6 +20,7 @@ from knowledge.database import changed, table_of
 
 STATES = ("sent", "delivered", "read", "failed")  # in the order in which a messenger reports them
 STAFF = "staff-"  # how the part of a word begins that staff say
+WINDOW_CLOSED = "window_closed"  # why a reply is dead that goes out as soon as the person writes
 INTERIM = "interim"  # the part of a word that is said before the answer, at most once a message
 
 
@@ -219,6 +220,16 @@ def record_retry(session: Session, outbox_id: int, when: datetime) -> None:
 def record_failure(session: Session, outbox_id: int, reason: str) -> None:
     """A reply will never be sent; it stays in the outbox with the reason, to be seen (`wegwijs outbox`)."""
     session.execute(update(OutboxMessage).where(OutboxMessage.id == outbox_id).values(failure=reason))
+
+
+def open_window(session: Session, conversation_id: str) -> None:
+    """The person wrote: what they were only told of can go out now, before anything newer."""
+    session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.conversation_id == conversation_id, OutboxMessage.failure == WINDOW_CLOSED)
+        .values(failure=None, attempts=0, next_try_at=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def record_states(session: Session, states: Mapping[str, str]) -> None:

@@ -16,9 +16,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, aliased, sessionmaker
 
 from actions.reply import Reply
 from bot import outbox
@@ -48,6 +48,7 @@ class Due:
     address: str
     reply: Mapping[str, Any]
     attempts: int
+    is_window_closed: bool  # they were told that there is something to read, and have not written since
 
 
 class Delivery:
@@ -120,6 +121,10 @@ class Delivery:
             .where(*waits)
             .group_by(OutboxMessage.conversation_id)
         )
+        earlier = aliased(OutboxMessage)
+        is_window_closed = exists().where(
+            earlier.conversation_id == OutboxMessage.conversation_id, earlier.failure == outbox.WINDOW_CLOSED
+        )
         statement = (
             select(
                 OutboxMessage.id,
@@ -128,6 +133,7 @@ class Delivery:
                 OutboxMessage.attempts,
                 Conversation.channel,
                 Conversation.address,
+                is_window_closed.label("is_window_closed"),
             )
             .join(Conversation, Conversation.id == OutboxMessage.conversation_id)
             .where(
@@ -147,12 +153,17 @@ class Delivery:
                 row.address or "",
                 row.reply,
                 row.attempts,
+                row.is_window_closed,
             )
             for row in rows
         ]
 
     async def _send(self, due: Due) -> None:
         channel, now = self._channels[due.channel], self._clock()
+        if due.is_window_closed:
+            # Nobody is told twice that there is something to read.
+            await self._writer.run(lambda session: outbox.record_failure(session, due.id, outbox.WINDOW_CLOSED))
+            return
         if not await self._writer.run(lambda session: _lease(session, due.id, now=now)):
             return
         await self._keep_pace(channel)

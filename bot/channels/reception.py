@@ -162,6 +162,8 @@ class Reception:
             inbox.move(session, channel.name, earlier, hashed, address=sealed)
         found = inbox.conversation_of(session, channel.name, hashed, now=now, address=sealed)
         inbox_id = inbox.accept(session, found.id, received.incoming, now=now, is_urgent=arrived.is_urgent)
+        if inbox_id is not None:
+            outbox.open_window(session, found.id)
         if inbox_id is not None and received.attachment and cases.kind_with_staff(session, found.id) is not None:
             attachments.note(session, inbox_id, found.id, received.attachment, self._addresses)
         if inbox_id is None or arrived.help is None or not arrived.help.topic:

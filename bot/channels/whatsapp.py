@@ -22,6 +22,7 @@ from urllib.parse import quote
 import httpx
 
 from actions.reply import Button, Reply
+from bot import outbox
 from bot.channels.port import (
     ForgedRequestError,
     MalformedPayloadError,
@@ -300,7 +301,7 @@ class WhatsApp:
                 language = reply.language if reply.language in phrases else "en"
                 template = {"name": TEMPLATE, "language": {"code": language}}
                 sent = await self._post({**_to(address), "type": "template", "template": template})
-                raise UndeliverableError("window_closed") from None
+                raise UndeliverableError(outbox.WINDOW_CLOSED) from None
         return sent
 
     async def fetch(self, reference: str, *, most: int) -> bytes:

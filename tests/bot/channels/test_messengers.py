@@ -14,9 +14,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from actions.reply import Reply
+from bot import outbox
 from bot.assistant_port import Outcome
 from bot.channels.telegram import webhook_secret
+from bot.conversations import utc_now
 from bot.inbox import Turn
+from bot.models import Conversation
 from bot.service import Service
 from bot.settings import SettingsError, read_settings
 from knowledge.files import Content
@@ -328,6 +331,33 @@ def test_after_a_day_only_a_template_goes_out_and_it_tells_nothing(meta: MetaSer
     until(lambda: meta.sent)
     assert meta.sent[0]["type"] == "template"
     assert "secret" not in json.dumps(meta.sent)
+
+
+def test_what_a_template_told_of_goes_out_when_the_person_writes_and_is_told_of_once(
+    meta: MetaServer, start: Any, service: Service
+) -> None:
+    client = start(**over_whatsapp(meta))
+    meta.answers.append(refused(131047))
+    brought(client, messages=[message(1, type="text", text={"body": "first"})])
+    until(lambda: meta.sent)
+
+    def waiting() -> int:
+        with service.engine.connect() as connection:
+            return connection.execute(text("SELECT count(*) FROM outbox WHERE failure = 'window_closed'")).scalar() or 0
+
+    until(waiting)
+    with service.sessions.begin() as session:
+        conversation = session.query(Conversation).one().id
+        outbox.store_word(session, conversation, Reply(language="en", text="by staff"), now=utc_now())
+    until(lambda: waiting() == 2)
+    assert [sent["type"] for sent in meta.sent] == ["template"]
+    brought(client, messages=[message(2, type="text", text={"body": "ok"})])
+    until(lambda: len(meta.sent) == 4)
+    assert [place for sent in meta.sent[1:] for place in ("first", "by staff", "ok") if place in json.dumps(sent)] == [
+        "first",
+        "by staff",
+        "ok",
+    ]
 
 
 def test_statuses_come_in_any_order_and_never_step_back(meta: MetaServer, start: Any, service: Service) -> None:
