@@ -52,9 +52,7 @@ ATTACHMENTS = frozenset({"audio", "voice", "image", "video", "document", "sticke
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/system
 CHANGED_ID = frozenset({"user_changed_number", "user_changed_user_id", "customer_changed_number"})
 _SCOPED_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,132}")
-TEMPLATE = (
-    "wegwijs_answer"  # approved in every served language: "There is an answer for you. Reply with OK to read it."
-)
+TEMPLATE = "wegwijs_answer"  # its words in each served language, for Meta to approve: docs/channels.md
 
 
 @dataclass(frozen=True)
