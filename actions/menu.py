@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from actions.buttons import kind_buttons, language_buttons
@@ -9,8 +10,9 @@ from actions.contacts import contact_card
 from actions.context import Context, ReplyAction
 from actions.data import delete_my_data
 from actions.emergency import number_of
-from actions.reply import Button, Effect, Reply
+from actions.reply import Button, ContactCard, Effect, Reply
 from knowledge import answers
+from knowledge.files import Content
 
 URGENT_AREA = "urgent"
 
@@ -104,18 +106,22 @@ class ActionHuman(ReplyAction):
 
     def reply(self, context: Context) -> tuple[Reply, dict[str, Any]]:
         """Numbers of people, those that are open now first."""
-        people = context.content.whom("person")
-        contacts = [answers.contact(context.content, name, context.language, now=context.now) for name in people]
-        contacts.sort(key=lambda contact: contact.is_open is False)
         reply = Reply(
             language=context.language,
             text=context.phrases["human"],
             contacts_heading=context.phrases["label.who_helps"],
-            contacts=tuple(contact_card(context.content, contact, context.language) for contact in contacts),
+            contacts=people_to_call(context.content, context.language, now=context.now),
             buttons=(context.button("menu"),),
             effect=Effect.OFFER_PERSON,
         )
         return reply, {"lost": 0, "asked": None}
+
+
+def people_to_call(content: Content, language: str, *, now: datetime) -> tuple[ContactCard, ...]:
+    """Where a person answers by telephone, those that are open now first."""
+    contacts = [answers.contact(content, name, language, now=now) for name in content.whom("person")]
+    contacts.sort(key=lambda contact: contact.is_open is False)
+    return tuple(contact_card(content, contact, language) for contact in contacts)
 
 
 class ActionAffirm(ReplyAction):

@@ -119,6 +119,11 @@ def open_case(session: Session, conversation_id: str, kind: str, *, language: st
     return case_id
 
 
+def count_open(session: Session) -> int:
+    """How many cases are not closed."""
+    return session.scalar(select(func.count()).where(Case.state != State.CLOSED)) or 0
+
+
 def find_open(session: Session, conversation_id: str) -> OpenCase | None:
     """The case of a conversation that is not closed."""
     statement = select(Case.id, Case.kind, Case.state, Case.consent).where(

@@ -61,12 +61,17 @@ def reset(email: str, password_stdin: PasswordStdin = False) -> None:
 @staff.command()
 def remove(email: str) -> None:
     """Close an account and end its sessions at once."""
-    from bot import cli
+    from bot import cases, cli, duty
     from bot import staff as accounts
+    from knowledge.database import reading
 
     service = cli._open(cli._settings())
     _change(service, lambda session: accounts.remove(session, email, now=datetime.now(UTC)))
     cli.screen.print("Closed; whatever was open in a browser is signed out.")
+    with reading(service.sessions) as session:
+        if not duty.has_staff(session):
+            waiting = cases.count_open(session)
+            cli.screen.print(f"Nobody takes cases any more, and nobody is offered a person. Still open: {waiting}.")
 
 
 @staff.command(name="list")

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from actions.emergency import number_of
 from actions.reply import Author, Reply
-from bot import audit, cases, outbox, staff
+from bot import audit, cases, duty, outbox, staff
 from bot.models import Case, Conversation
 from knowledge.files import Content
 
@@ -117,8 +117,10 @@ class Desk:
         The person is told in the conversation, staff by the case that waits again and the audit log.
         """
         back = cases.take_back_silent(session, now=now)
+        # Where the last account was closed meanwhile, nobody is told that their request stays open.
+        said = "staff.silent" if back and duty.has_staff(session) else "staff.gone"
         for returned in back:
-            self._to_bot(session, returned, "staff.silent", now=now)
+            self._to_bot(session, returned, said, now=now)
             details = {"owner": returned.owner}
             audit.record(session, audit.SYSTEM, "case_taken_back", case_id=returned.case_id, details=details, now=now)
         return [returned.conversation_id for returned in back]

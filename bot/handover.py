@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from actions.emergency import number_of, phrases_of
+from actions.menu import people_to_call
 from actions.reply import Button, Effect, Reply
 from bot import audit, cases, duty, outbox
 from bot.assistant_port import OFFERED
@@ -90,6 +91,8 @@ def decide(session: Session, content: Content, conversation_id: str, payload: st
         raise ValueError("this is no button about consent")
     consent = Consent(pressed[2])
     spoken = _served(content, pressed[3])
+    if _comes_to_nothing(session, consent):
+        return _nobody_reads(session, content, conversation_id, language=spoken)
     case_id = cases.decide_by_button(session, conversation_id, int(pressed[1]), consent, now=now)
     if case_id is None:
         phrases = phrases_of(content, spoken)
@@ -103,6 +106,8 @@ def decide_by_word(
 ) -> Reply | None:
     """What is said to a typed yes or no to the question; None where it was none, or came too late to be one."""
     consent = next((_EFFECTS[reply.effect] for reply in replies if reply.effect in _EFFECTS), None)
+    if _comes_to_nothing(session, consent):
+        return _nobody_reads(session, content, conversation_id, language=replies[0].language)
     if consent is None or cases.decide_by_word(session, conversation_id, consent, now=now) is None:
         return None
     return _decided(session, content, conversation_id, consent, language=replies[0].language, now=now)
@@ -158,7 +163,9 @@ def _offer(session: Session, content: Content, conversation_id: str, reply: Repl
 def _ask(
     session: Session, content: Content, conversation_id: str, reply: Reply, *, language: str | None, now: datetime
 ) -> Reply:
-    """Open a case, or let staff read the one that is open; says what happens next."""
+    """Open a case, or let staff read the one that is open; says what happens next, or that there are no staff any more."""
+    if not duty.has_staff(session):
+        return _nobody_comes(content, reply, now=now)
     plan, phrases = duty.plan_of(session), phrases_of(content, reply.language)
     case_id = cases.open_case(session, conversation_id, ASKED, language=language, now=now)
     if case_id is not None:
@@ -167,6 +174,28 @@ def _ask(
     if plan.is_open(now):
         return reply.model_copy(update={"text": phrases["human.asked"]})
     return reply.model_copy(update={"text": f"{hours(plan, phrases, reply.language, now=now)} {phrases['human.left']}"})
+
+
+def _comes_to_nothing(session: Session, consent: Consent | None) -> bool:
+    """Whether it is a yes to staff that are not there any more: it is not kept for others who may come later."""
+    return consent is Consent.YES and not duty.has_staff(session)
+
+
+def _nobody_reads(session: Session, content: Content, conversation_id: str, *, language: str) -> Reply:
+    found, phrases = cases.find_open(session, conversation_id), phrases_of(content, language)
+    phone = number_of(content, found.kind if found is not None else None)
+    return Reply(language=language, text=phrases["consent.gone"].format(phone=phone))
+
+
+def _nobody_comes(content: Content, reply: Reply, *, now: datetime) -> Reply:
+    phrases = phrases_of(content, reply.language)
+    return reply.model_copy(
+        update={
+            "text": f"{phrases['human.gone']} {phrases['human']}",
+            "contacts_heading": phrases["label.who_helps"],
+            "contacts": people_to_call(content, reply.language, now=now),
+        }
+    )
 
 
 def _decided(

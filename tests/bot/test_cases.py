@@ -199,9 +199,19 @@ def test_without_a_model_nobody_is_told_to_wait_who_has_a_person(
     assert said(sessions, conversation) == [content.phrases["en"].phrases["staff.here.unread"]]
 
 
+@pytest.mark.parametrize(("colleague", "key"), [("bob", "staff.silent"), (None, "staff.gone")])
 def test_after_ten_minutes_of_silence_the_bot_answers_what_nobody_answered_and_both_are_told(
-    service: Service, sessions: sessionmaker[Session], desk: Desk, content: Content, conversation: str, case: int
+    service: Service,
+    sessions: sessionmaker[Session],
+    desk: Desk,
+    content: Content,
+    conversation: str,
+    case: int,
+    colleague: str | None,
+    key: str,
 ) -> None:
+    if colleague is not None:
+        staff_member(service, colleague)
     take_turns(service, content, Echo())
     with sessions.begin() as session:
         desk.claim(session, case, "ann", now=NOW)
@@ -216,7 +226,7 @@ def test_after_ten_minutes_of_silence_the_bot_answers_what_nobody_answered_and_b
         assert desk.take_back_silent(session, now=NOW + timedelta(minutes=12)) == [conversation]
     assert state_of(sessions, case) == (State.WAITING, None)
     take_turns(service, content, Echo())
-    told = content.phrases["en"].phrases["staff.silent"].format(phone="112")
+    told = content.phrases["en"].phrases[key].format(phone="112")
     assert said(sessions, conversation)[-2:] == [told, "heard are you there?"]
     with sessions() as session:
         last = session.query(AuditEntry).order_by(AuditEntry.id.desc()).first()

@@ -102,6 +102,11 @@ def account_of(service: Service, name: str, role: Role) -> str:
     return invited.staff_id
 
 
+def close_the_account(sessions: sessionmaker[Session]) -> None:
+    with sessions.begin() as session:
+        staff.remove(session, "ann@example.org", now=NOW)
+
+
 def the_case(sessions: sessionmaker[Session]) -> Case:
     with sessions() as session:
         return session.query(Case).one()
@@ -159,6 +164,19 @@ def test_yes_opens_a_case_that_staff_may_read_and_says_what_happens(
     assert (found.kind, found.state, found.consent) == (ASKED, State.WAITING, Consent.YES)
     assert found.consent_at == now
     assert found.priority > cases.priority_of("urgent.homeless_tonight")
+
+
+@pytest.mark.parametrize("language", ["en", "nl", "pl", "uk"])
+def test_a_yes_after_the_last_account_was_closed_promises_nobody(
+    talk: Talk, helper: str, content: Content, sessions: sessionmaker[Session], engine: Engine, language: str
+) -> None:
+    talk.turn(offers(language))
+    close_the_account(sessions)
+    (reply,) = talk.turn(says_yes(language), "yes")
+    phrases = content.phrases[language].phrases
+    assert reply["text"] == f"{phrases['human.gone']} {phrases['human']}"
+    assert any(card["phone"] for card in reply["contacts"])
+    assert rows(engine, "staff_case") == 0
 
 
 def test_who_has_asked_is_told_that_it_is_known_and_is_not_asked_again(
@@ -266,6 +284,18 @@ def test_where_nobody_is_there_the_question_says_so_and_asks_not_to_wait(
     phrases = content.phrases["en"].phrases
     assert question.endswith(phrases["consent.leave"])
     assert phrases["consent.care"] not in question
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_yes_that_nobody_is_there_to_read_says_so_and_is_not_kept_for_others(
+    talk: Talk, helper: str, content: Content, sessions: sessionmaker[Session], typed: bool
+) -> None:
+    talk.turn(cries("urgent.suicide"), "I want to die")
+    close_the_account(sessions)
+    pressed = (None, button(the_case(sessions).id, "yes"))
+    (reply,) = talk.turn(YES, "yes") if typed else talk.turn(*pressed, kind=Kind.BUTTON)
+    assert reply["text"] == content.phrases["en"].phrases["consent.gone"].format(phone="113")
+    assert the_case(sessions).consent is None
 
 
 def test_no_keeps_it_from_staff_and_the_case_stays(

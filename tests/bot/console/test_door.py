@@ -216,6 +216,8 @@ def test_the_commands(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_pat
     listed = run(commands, ["staff", "list"]).stdout
     assert [word in listed for word in ("invited", "active", "admin", "helper")] == [True] * 4
     assert "/console/welcome/" in run(commands, ["staff", "reset", "bob@example.org"]).stdout
-    assert run(commands, ["staff", "remove", "bob@example.org"]).exit_code == 0
+    closed = run(commands, ["staff", "remove", "bob@example.org"])
+    assert closed.exit_code == 0
+    assert "Nobody takes cases any more, and nobody is offered a person. Still open: 0." in closed.stdout
     assert run(commands, ["staff", "remove", "bob@example.org"]).exit_code == 1
     assert "removed" in run(commands, ["staff", "list"]).stdout
