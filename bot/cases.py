@@ -67,12 +67,16 @@ class Returned:
 
 @dataclass(frozen=True)
 class OpenCase:
-    """The case of a conversation that is not closed; `consent` is None while the person has not said."""
+    """The case of a conversation that is not closed.
+
+    `consent` is None while the person has not said; `was_read`: it was opened anew, and what was said before may be read.
+    """
 
     id: int
     kind: str
     state: State
     consent: Consent | None
+    was_read: bool
 
 
 def priority_of(kind: str) -> int:
@@ -126,13 +130,14 @@ def count_open(session: Session) -> int:
 
 def find_open(session: Session, conversation_id: str) -> OpenCase | None:
     """The case of a conversation that is not closed."""
-    statement = select(Case.id, Case.kind, Case.state, Case.consent).where(
+    statement = select(Case.id, Case.kind, Case.state, Case.consent, Case.read_until).where(
         Case.conversation_id == conversation_id, Case.state != State.CLOSED
     )
     row = session.execute(statement).one_or_none()
     if row is None:
         return None
-    return OpenCase(row.id, row.kind, State(row.state), Consent(row.consent) if row.consent else None)
+    consent = Consent(row.consent) if row.consent else None
+    return OpenCase(row.id, row.kind, State(row.state), consent, was_read=row.read_until is not None)
 
 
 def decide(session: Session, conversation_id: str, consent: Consent, *, now: datetime) -> int | None:
@@ -170,7 +175,7 @@ def _decide(
     statement = (
         update(Case)
         .where(Case.conversation_id == conversation_id, Case.state != State.CLOSED, *only)
-        .values(consent=consent, consent_at=now)
+        .values(consent=consent, consent_at=now, **_TAKEN_BACK[consent])
         .returning(Case.id)
         .execution_options(synchronize_session=False)
     )
@@ -217,8 +222,12 @@ def answer(session: Session, case_id: int, staff_id: str, *, now: datetime) -> s
         CaseStateError: the case is not theirs.
 
     """
-    hello = func.coalesce(Case.hello_at, literal(now, Case.hello_at.type))
-    return _change(session, case_id, _owned_by(staff_id), {"last_staff_at": now, "hello_at": hello})
+    values = {
+        "last_staff_at": now,
+        "hello_at": func.coalesce(Case.hello_at, literal(now, Case.hello_at.type)),
+        "first_answer_at": func.coalesce(Case.first_answer_at, literal(now, Case.first_answer_at.type)),
+    }
+    return _change(session, case_id, _owned_by(staff_id), values)
 
 
 def check_owner(session: Session, case_id: int, staff_id: str) -> str:
@@ -248,6 +257,9 @@ def close(session: Session, case_id: int, staff_id: str, outcome: Outcome, *, no
 def reopen(session: Session, case_id: int, *, now: datetime) -> str:
     """Let a closed case wait again; returns the conversation.
 
+    A yes was said to the case as it stood: what was said until its end stays to be read, and for what came after that the person
+    is asked anew, as in a new case. A no holds.
+
     Raises:
         CaseStateError: it is not closed, its conversation is gone, or has another open case.
 
@@ -256,7 +268,16 @@ def reopen(session: Session, case_id: int, *, now: datetime) -> str:
     others = select(Case.id).where(Case.conversation_id == conversation_id, Case.state != State.CLOSED)
     if conversation_id is None or session.execute(others).first():
         raise CaseStateError(f"case {case_id} can't be reopened")
-    values = {**_waits_again(now), "closed_at": None, "outcome": None}
+    is_no = Case.consent == Consent.NO
+    values = {
+        **_waits_again(now),
+        "closed_at": None,
+        "outcome": None,
+        "read_until": sql_case((Case.consent == Consent.YES, Case.closed_at), else_=Case.read_until),
+        "consent": sql_case((is_no, Case.consent)),
+        "consent_at": sql_case((is_no, Case.consent_at)),
+        "hello_at": sql_case((is_no, Case.hello_at)),
+    }
     return _change(session, case_id, {"state": State.CLOSED}, values)
 
 
@@ -297,7 +318,9 @@ def forget(session: Session, conversation_id: str, *, now: datetime) -> list[int
     session.execute(
         update(Case)
         .where(Case.conversation_id == conversation_id)
-        .values(conversation_id=None, consent=None, consent_at=None, hello_at=None)
+        .values(
+            conversation_id=None, consent=None, consent_at=None, hello_at=None, first_answer_at=None, read_until=None
+        )
         .execution_options(synchronize_session=False)
     )
     return ended
@@ -334,6 +357,8 @@ def _change(session: Session, case_id: int, expected: Mapping[str, Any], values:
     return conversation_id
 
 
+# What goes with a decision: a no takes back what an earlier yes let be read.
+_TAKEN_BACK: dict[Consent, dict[str, Any]] = {Consent.YES: {}, Consent.NO: {"read_until": None}}
 _case = table_of(Case).c
 _WITH_STAFF = select(_case.kind).where(
     _case.conversation_id == bindparam("conversation"), _case.state == State.CLAIMED.value

@@ -37,7 +37,9 @@ class Desk:
         """Take a waiting case: from now on the bot is silent in it. Returns the conversation, as all of these do."""
         conversation_id = cases.claim(session, case_id, staff_id, now=now)
         found = cases.find_open(session, conversation_id)
-        self._tell(session, conversation_id, _HERE[found.consent if found is not None else None], now=now)
+        consent = found.consent if found is not None else None
+        is_again = found is not None and found.was_read and consent is None
+        self._tell(session, conversation_id, "staff.here.again" if is_again else _HERE[consent], now=now)
         audit.record(session, staff_id, "case_claimed", case_id=case_id, now=now)
         return conversation_id
 
@@ -106,7 +108,7 @@ class Desk:
         return conversation_id
 
     def reopen(self, session: Session, case_id: int, staff_id: str, *, now: datetime) -> str:
-        """Let a closed case wait again. The person is not told: nobody is there yet."""
+        """Let a closed case wait again. The person is not told: nobody is there yet. Whoever comes asks for their consent anew."""
         conversation_id = cases.reopen(session, case_id, now=now)
         audit.record(session, staff_id, "case_reopened", case_id=case_id, now=now)
         return conversation_id

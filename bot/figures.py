@@ -50,14 +50,14 @@ def figures(session: Session, first: date, last: date) -> Figures:
     """The figures of the cases that were opened from `first` to `last`."""
     since = datetime.combine(first, time.min, AMSTERDAM)
     until = datetime.combine(last + timedelta(days=1), time.min, AMSTERDAM)
-    statement = select(Case.kind, Case.language, Case.channel, Case.opened_at, Case.hello_at, Case.outcome).where(
-        Case.opened_at >= since, Case.opened_at < until
-    )
+    statement = select(
+        Case.kind, Case.language, Case.channel, Case.opened_at, Case.first_answer_at, Case.outcome
+    ).where(Case.opened_at >= since, Case.opened_at < until)
     rows = session.execute(statement).all()
     waited: dict[str, list[float]] = {"": []}
     for row in rows:
-        if row.hello_at is not None:
-            minutes = (row.hello_at - row.opened_at).total_seconds() / 60
+        if row.first_answer_at is not None:
+            minutes = (row.first_answer_at - row.opened_at).total_seconds() / 60
             waited[""].append(minutes)
             waited.setdefault(row.kind, []).append(minutes)
     by_hour = Counter(row.opened_at.astimezone(AMSTERDAM).hour for row in rows)

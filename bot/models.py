@@ -140,8 +140,9 @@ class Case(Base):
     """Somebody who needs a person. `last_staff_at`: when the owner last did something for them.
 
     `consent`: whether staff may read what was said before they came; None while the person has not said. `hello_at`: when staff
-    first said something in it. `waiting_since`: since when it has waited; `alert_step`: how far it was told since (`bot.alarm`);
-    `last_owner`: from whom it was taken for being silent.
+    first said something in it, since it was opened anew where it was; `first_answer_at`: when they first did at all. `read_until`:
+    of a case that was opened anew, until when what was said may be read by the yes of before. `waiting_since`: since when it has
+    waited; `alert_step`: how far it was told since (`bot.alarm`); `last_owner`: from whom it was taken for being silent.
 
     The conversation is let go of when the person has their data deleted; what is left tells nothing of who it was.
     """
@@ -177,6 +178,8 @@ class Case(Base):
     consent: Mapped[str | None] = mapped_column(String(3))
     consent_at: Mapped[datetime | None]
     hello_at: Mapped[datetime | None]
+    first_answer_at: Mapped[datetime | None]
+    read_until: Mapped[datetime | None]
     waiting_since: Mapped[datetime | None]
     alert_step: Mapped[int] = mapped_column(default=0, server_default="0")
     last_owner: Mapped[str | None] = mapped_column(String(32))

@@ -83,7 +83,8 @@ class Opened:
     """A case as its page shows it.
 
     Without consent neither topic nor what was said before staff came is in it, and nothing that was said after its end.
-    `is_stopped`: the person said STOP, and is not written to until they write again.
+    `is_stopped`: the person said STOP, and is not written to until they write again. `was_read`:
+    it was opened anew, and what was said until its first end is in it all the same.
     """
 
     row: Row
@@ -93,6 +94,7 @@ class Opened:
     notes: Sequence[Line]
     consent: str | None
     is_stopped: bool
+    was_read: bool
 
 
 class Filter(BaseModel):
@@ -219,8 +221,7 @@ def opened(session: Session, row: Row, language: str) -> Opened:
     elif case.consent != Consent.YES:
         # What the person writes to staff who have said hello is meant for them; all before that is not, and neither is what
         # they write to the bot when it answers again.
-        hello = case.hello_at
-        lines = [line for line in lines if hello is not None and line.at >= hello and not line.is_with_bot]
+        lines = [line for line in lines if _is_for_staff(line, case)]
     notes = session.execute(
         select(Note, Staff.name)
         .outerjoin(Staff, Staff.id == Note.author)
@@ -229,7 +230,15 @@ def opened(session: Session, row: Row, language: str) -> Opened:
     )
     written = [Line(note.written_at, "note", note.body, name=name) for note, name in notes]
     is_stopped = stopped_at is not None and case.closed_at is None
-    return Opened(row, case.outcome, slots.get("topic"), lines, written, case.consent, is_stopped)
+    was_read = case.read_until is not None
+    return Opened(row, case.outcome, slots.get("topic"), lines, written, case.consent, is_stopped, was_read)
+
+
+def _is_for_staff(line: Line, case: Case) -> bool:
+    """Whether staff may read a line without a yes: what is said to them, and what a yes of before the case was reopened was for."""
+    if case.read_until is not None and line.at <= case.read_until:
+        return True
+    return case.hello_at is not None and line.at >= case.hello_at and not line.is_with_bot
 
 
 def log(session: Session) -> list[tuple[AuditEntry, str | None]]:

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session, sessionmaker
 
 from bot import audit, presence, staff
+from bot.cases import Consent
 from bot.console.pages import texts
 from bot.models import AuditEntry, Case, InboxMessage
 from bot.service import Service, open_service
@@ -181,6 +182,55 @@ def test_a_closed_case_shows_nothing_that_was_said_after_its_end(
     page = lead.get(f"/console/cases/{case}").text
     assert "before the end" in page
     assert "for the bot alone" not in page
+
+
+@pytest.fixture
+def reopened(enter: Enter, person: Person, sessions: sessionmaker[Session]) -> tuple[TestClient, int]:
+    """A lead with a case that was closed after a yes and opened anew; in between the person wrote to the bot."""
+    lead, case = enter("lead", Role.LEAD), case_of(sessions)
+    decide(sessions)
+    person.write("before the end")
+    do(lead, case, "claim")
+    do(lead, case, "say", text="I am Lea.")
+    do(lead, case, "close", outcome="helped")
+    person.write("for the bot alone")
+    until(lambda: person.hears()[-1] == ("bot", "heard for the bot alone"))
+    do(lead, case, "reopen")
+    return lead, case
+
+
+def test_a_yes_is_for_the_case_as_it_stood_and_is_asked_for_anew_when_it_is_reopened(
+    reopened: tuple[TestClient, int], person: Person, content: Content
+) -> None:
+    (lead, case), phrases = reopened, content.phrases["en"].phrases
+    page = lead.get(f"/console/cases/{case}").text
+    assert "before the end" in page
+    assert "for the bot alone" not in page
+    assert "was opened again" in page
+    do(lead, case, "claim")
+    assert person.hears()[-1] == ("bot", phrases["staff.here.again"])
+    person.write("is that you?")  # before a word was said to them: no answer to anybody
+    assert "for the bot alone" not in lead.get(f"/console/cases/{case}").text
+    do(lead, case, "say", text="I am Lea, again.")
+    person.write("hello Lea")
+    until(lambda: "for the bot alone" in lead.get(f"/console/cases/{case}").text)
+
+
+def test_a_no_after_reopening_takes_back_what_the_yes_let_be_read(
+    reopened: tuple[TestClient, int], sessions: sessionmaker[Session]
+) -> None:
+    lead, case = reopened
+    decide(sessions, Consent.NO)
+    page = lead.get(f"/console/cases/{case}").text
+    assert "before the end" not in page
+    assert "for the bot alone" not in page
+    do(lead, case, "claim")
+    do(lead, case, "say", text="Goodbye.")
+    do(lead, case, "close", outcome="no_answer")
+    do(lead, case, "reopen")
+    assert (
+        "Goodbye." in lead.get(f"/console/cases/{case}").text
+    )  # a no holds, and so does what was said to staff after it
 
 
 def test_a_case_is_handed_to_a_colleague_who_goes_on_with_it(

@@ -106,10 +106,14 @@ def test_the_first_answer_by_a_person_is_remembered(
     do(ann, case, "claim")
     do(ann, case, "note", text="only for us")
     with sessions() as session:
-        assert session.get_one(Case, case).hello_at is None
+        assert session.get_one(Case, case).first_answer_at is None
     do(ann, case, "say", text="hello")
     with sessions() as session:
-        first = session.get_one(Case, case).hello_at
+        first = session.get_one(Case, case).first_answer_at
     do(ann, case, "say", text="still there?")
+    do(ann, case, "close", outcome="helped")
+    do(enter("lead", Role.LEAD), case, "reopen")
+    do(ann, case, "claim")
+    do(ann, case, "say", text="here again")
     with sessions() as session:
-        assert session.get_one(Case, case).hello_at == first is not None
+        assert session.get_one(Case, case).first_answer_at == first is not None
