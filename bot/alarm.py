@@ -3,11 +3,15 @@
 A new case is told at once. After its target time the team is reminded, after twice that the next team is told, after three times
 those on call. Each step is one conditional UPDATE together with the alerts that it makes, so that a restart, or a second process,
 neither forgets one nor tells it twice.
+
+Nobody gets more than a few messages a minute by one way: what is more waits for the next minute and goes as one message, so that
+many cries at once, or somebody who makes them up, hide none. The cases themselves stand in the queue all the while.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -27,7 +31,9 @@ LEASE = timedelta(minutes=1)
 FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(minutes=10)
 MOST_ATTEMPTS = 20  # nearly three hours
-AT_ONCE = 50
+AT_ONCE = 1000
+MINUTE = timedelta(minutes=1)
+MOST_A_MINUTE = 3  # messages by one way to the same people; the first cries of a night are told at once, and one by one
 TAKEN = "taken"  # why an alert was never sent: nobody needs it any more
 
 log = structlog.get_logger()
@@ -57,7 +63,7 @@ STEPS_OF_ASKED = 2  # who asked without being in danger: nobody is called out of
 
 @dataclass(frozen=True)
 class Alert:
-    """A word to staff. `minutes`: how long the case has been waiting; `to`: e-mail addresses, of use by mail only."""
+    """A word to staff about a case. `minutes`: how long it has been waiting; `to`: e-mail addresses, of use by mail only."""
 
     id: int
     case_id: int
@@ -68,6 +74,33 @@ class Alert:
     language: str | None
     minutes: int
     attempts: int
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is sent at once by one way to the same people: one alert, or several together."""
+
+    alerts: tuple[Alert, ...]
+
+    @property
+    def id(self) -> int:
+        """Of its last alert: sent again together with further ones it is another message."""
+        return max(alert.id for alert in self.alerts)
+
+    @property
+    def way(self) -> Way:
+        """How it goes."""
+        return self.alerts[0].way
+
+    @property
+    def to(self) -> tuple[str, ...]:
+        """Whom it goes to by mail."""
+        return self.alerts[0].to
+
+    @property
+    def cases(self) -> tuple[Alert, ...]:
+        """The latest alert about each case."""
+        return tuple({alert.case_id: alert for alert in self.alerts}.values())
 
 
 def escalate(session: Session, ways: Sequence[Way], *, now: datetime) -> int:
@@ -101,40 +134,107 @@ def is_anything_due(session: Session, *, now: datetime) -> bool:
     return any(_due(case, plan, now, is_open=is_open) > case.alert_step for case in waiting)
 
 
-def lease(session: Session, *, now: datetime) -> list[Alert]:
-    """Alerts to send now; nobody else gets them for a minute. Those of cases that somebody took meanwhile are let go."""
-    leased = []
-    for row in session.scalars(_to_send(now)).all():
-        if session.scalar(select(Case.state).where(Case.id == row.case_id)) != State.WAITING:
-            session.execute(update(StaffAlert).where(StaffAlert.id == row.id).values(failure=TAKEN))
+def lease(session: Session, *, now: datetime) -> list[Message]:
+    """What to send now; nobody else gets it for a minute.
+
+    Alerts of cases that somebody took meanwhile are let go. Those to people who have had enough messages within a minute wait, to
+    go together.
+    """
+    due = _still_needed(session, session.scalars(_to_send(now)).all())
+    had = _messages_since(session, now - MINUTE)
+    messages = []
+    for whom, rows in due.items():
+        already = had.get(whom, [])
+        if len(already) >= MOST_A_MINUTE:
+            _hold(session, rows, until=min(already) + MINUTE)
             continue
-        taken = session.execute(
-            update(StaffAlert)
-            .where(StaffAlert.id == row.id, StaffAlert.next_try_at == row.next_try_at)
-            .values(next_try_at=now + LEASE, attempts=StaffAlert.attempts + 1)
-            .execution_options(synchronize_session=False)
+        fits = len(already) + len(rows) <= MOST_A_MINUTE
+        taken = [_take(session, part, now=now) for part in ([[row] for row in rows] if fits else [rows])]
+        messages += [Message(alerts) for alerts in taken if alerts]
+    return messages
+
+
+def record_sent(session: Session, message: Message, *, now: datetime) -> None:
+    """A message was taken by whoever brings it."""
+    ids = [alert.id for alert in message.alerts]
+    session.execute(update(StaffAlert).where(StaffAlert.id.in_(ids)).values(sent_at=now))
+
+
+def record_failure(session: Session, message: Message, reason: str, *, now: datetime) -> None:
+    """A message could not be sent: its alerts are tried again, and given up in the end."""
+    for alert in message.alerts:
+        this = update(StaffAlert).where(StaffAlert.id == alert.id)
+        if alert.attempts >= MOST_ATTEMPTS:
+            log.error("alert_given_up", way=alert.way, case=alert.case_id, reason=reason)
+            session.execute(this.values(failure=reason[:64]))
+            continue
+        pause = min(FIRST_PAUSE * 2 ** (alert.attempts - 1), LONGEST_PAUSE)
+        session.execute(this.values(next_try_at=now + pause))
+    attempts = max(alert.attempts for alert in message.alerts)
+    count = len(message.alerts)
+    log.warning("alert_not_sent", way=message.way, alerts=count, attempt=attempts, reason=reason)
+
+
+Whom = tuple[str, tuple[str, ...]]  # a way, and the addresses of those it goes to
+
+
+def _still_needed(session: Session, rows: Sequence[StaffAlert]) -> Mapping[Whom, list[StaffAlert]]:
+    """The alerts about cases that wait, by whom they are for; the others are let go."""
+    about = {row.case_id for row in rows}
+    waiting = set(session.scalars(select(Case.id).where(Case.id.in_(about), Case.state == State.WAITING)))
+    over = [row.id for row in rows if row.case_id not in waiting]
+    if over:
+        session.execute(update(StaffAlert).where(StaffAlert.id.in_(over)).values(failure=TAKEN))
+    needed: defaultdict[Whom, list[StaffAlert]] = defaultdict(list)
+    for row in rows:
+        if row.case_id in waiting:
+            needed[row.way, tuple(row.to)].append(row)
+    return needed
+
+
+def _messages_since(session: Session, since: datetime) -> Mapping[Whom, list[datetime]]:
+    """When something was sent, or tried, to whom; alerts that went together count once."""
+    statement = select(StaffAlert.way, StaffAlert.to, StaffAlert.told_at, StaffAlert.told_with).where(
+        StaffAlert.told_at > since
+    )
+    went: defaultdict[Whom, list[datetime]] = defaultdict(list)
+    for way, to, at, _ in {(way, tuple(to), at, one) for way, to, at, one in session.execute(statement)}:
+        went[way, to].append(at)
+    return went
+
+
+def _hold(session: Session, rows: Sequence[StaffAlert], *, until: datetime) -> None:
+    ids = [row.id for row in rows]
+    statement = update(StaffAlert).where(StaffAlert.id.in_(ids)).values(next_try_at=until)
+    session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _take(session: Session, rows: Sequence[StaffAlert], *, now: datetime) -> tuple[Alert, ...]:
+    """The alerts of one message, those of them that no other process has taken."""
+    ids = [row.id for row in rows]
+    statement = (
+        update(StaffAlert)
+        .where(StaffAlert.id.in_(ids), StaffAlert.next_try_at <= now)
+        .values(next_try_at=now + LEASE, attempts=StaffAlert.attempts + 1, told_at=now, told_with=ids[0])
+        .returning(StaffAlert.id)
+        .execution_options(synchronize_session=False)
+    )
+    taken = set(session.scalars(statement))
+    return tuple(
+        Alert(
+            row.id,
+            row.case_id,
+            Way(row.way),
+            Reason(row.reason),
+            tuple(row.to),
+            row.kind,
+            row.language,
+            row.minutes + int((now - row.created_at).total_seconds() // 60),
+            row.attempts + 1,
         )
-        if changed(taken):
-            way, reason, attempts = Way(row.way), Reason(row.reason), row.attempts + 1
-            to = tuple(row.to)
-            leased.append(Alert(row.id, row.case_id, way, reason, to, row.kind, row.language, row.minutes, attempts))
-    return leased
-
-
-def record_sent(session: Session, alert_id: int, *, now: datetime) -> None:
-    """An alert was taken by whoever brings it."""
-    session.execute(update(StaffAlert).where(StaffAlert.id == alert_id).values(sent_at=now))
-
-
-def record_failure(session: Session, alert: Alert, reason: str, *, now: datetime) -> None:
-    """An alert could not be sent: it is tried again, and given up in the end."""
-    if alert.attempts >= MOST_ATTEMPTS:
-        log.error("alert_given_up", way=alert.way, case=alert.case_id, reason=reason)
-        session.execute(update(StaffAlert).where(StaffAlert.id == alert.id).values(failure=reason[:64]))
-        return
-    log.warning("alert_not_sent", way=alert.way, case=alert.case_id, attempt=alert.attempts, reason=reason)
-    pause = min(FIRST_PAUSE * 2 ** (alert.attempts - 1), LONGEST_PAUSE)
-    session.execute(update(StaffAlert).where(StaffAlert.id == alert.id).values(next_try_at=now + pause))
+        for row in rows
+        if row.id in taken
+    )
 
 
 def _waiting() -> Select[tuple[Case]]:

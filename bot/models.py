@@ -188,7 +188,8 @@ class Case(Base):
 class StaffAlert(Base):
     """A word to staff about a case, to be sent one way, and how far that has come. Nothing of the person is in it.
 
-    `way`: mail, webhook or telegram; `reason`: why it is sent, a code of `bot.alarm`; `to`: e-mail addresses of staff.
+    `way`: mail, webhook or telegram; `reason`: why it is sent, a code of `bot.alarm`; `to`: e-mail addresses of staff; `told_at`:
+    when it was last tried; `told_with`: the first of those that went with it then.
     """
 
     __tablename__ = "staff_alert"
@@ -206,6 +207,8 @@ class StaffAlert(Base):
     sent_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime]
+    told_at: Mapped[datetime | None] = mapped_column(index=True)
+    told_with: Mapped[int | None]
     failure: Mapped[str | None] = mapped_column(String(64))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 import hashlib
 import hmac
 import json
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -23,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from bot import alarm, cases, duty, inbox, staff
+from bot import alarm, alert_ways, cases, duty, inbox, staff
 from bot.alarm import Way
 from bot.alert_ways import Alarm
 from bot.channels.telegram import Telegram
@@ -136,6 +138,14 @@ def opened(sessions: sessionmaker[Session], conversation: str) -> Callable[..., 
     return open_one
 
 
+def cry(sessions: sessionmaker[Session], number: int, *, kind: str = DANGER, now: datetime = NOW) -> None:
+    """Open the case of somebody else."""
+    with sessions.begin() as session:
+        hashed = inbox.address_hash("web", f"other {number}", key=b"key")
+        found = inbox.conversation_of(session, "web", hashed, now=now).id
+        cases.open_case(session, found, kind, language="en", now=now)
+
+
 def account(service: Service, name: str, role: Role = Role.HELPER) -> str:
     with service.sessions.begin() as session:
         return staff.add(session, name, f"{name}@example.org", role, "en", book=service.addresses, now=NOW).staff_id
@@ -148,6 +158,11 @@ def with_(service: Service, **changes: Any) -> Settings:
 def by_mail(service: Service, mail: MailServer) -> Alarm:
     settings = with_(service, smtp_url=SecretStr(mail.url), mail_from="alerts@example.org")
     return Alarm(service.sessions, service.writer, settings, None)
+
+
+async def look(watching: Alarm, now: datetime) -> int:
+    """Look, and wait for what was begun; returns how many messages went out."""
+    return sum(await asyncio.gather(*await watching.look(now=now)))
 
 
 def minutes(count: float) -> datetime:
@@ -164,7 +179,7 @@ async def test_a_case_that_nobody_takes_goes_from_the_team_to_the_next_and_to_th
 ) -> None:
     case, watching = opened(), by_mail(service, mail)
     for at in (0, 0, 4.9, 5, 5.1, 10, 15, 16, 600):
-        await watching.look(now=minutes(at))
+        await look(watching, minutes(at))
     assert [recipients for recipients, _ in mail.got] == [
         ["first@example.org"],
         ["first@example.org"],
@@ -196,7 +211,7 @@ async def test_nothing_of_the_person_is_in_an_alert(
     )
     watching = Alarm(service.sessions, service.writer, settings, None)
     for at in (0, 5, 10, 15):
-        await watching.look(now=minutes(at))
+        await look(watching, minutes(at))
     sent = [message.as_string() for _, message in mail.got] + [body.decode() for _, body in webhook.got]
     assert len(sent) == 8
     for word in ("Kerkstraat", "Olena", "beats"):
@@ -212,7 +227,7 @@ async def test_a_webhook_is_signed_over_its_body_and_the_moment(
 ) -> None:
     opened()
     settings = with_(service, alert_webhook_url=f"{webhook.url}/alerts", alert_webhook_secret=SecretStr("the key"))
-    await Alarm(service.sessions, service.writer, settings, None).look(now=NOW)
+    await look(Alarm(service.sessions, service.writer, settings, None), NOW)
     ((headers, body),) = webhook.got
     moment = headers["x-wegwijs-timestamp"]
     expected = hmac.new(b"the key", moment.encode() + b"." + body, hashlib.sha256).hexdigest()
@@ -227,7 +242,7 @@ async def test_the_group_of_the_staff_is_told_over_the_bot(
     channel = Telegram(TOKEN, server.url, lambda: content)
     opened()
     settings = with_(service, staff_telegram_chat="-1001234567890")
-    assert await Alarm(service.sessions, service.writer, settings, channel).look(now=NOW) == 1
+    assert await look(Alarm(service.sessions, service.writer, settings, channel), NOW) == 1
     (text,) = server.texts(-1001234567890)
     assert "Danger, language en, waiting 0 min." in text
     await channel.bot.shutdown()
@@ -239,12 +254,12 @@ async def test_what_a_server_does_not_take_is_sent_when_it_does_and_once(
 ) -> None:
     opened(ABUSE)
     mail.refuses = True
-    assert await by_mail(service, mail).look(now=NOW) == 0
+    assert await look(by_mail(service, mail), NOW) == 0
     mail.refuses = False
     after_a_restart = by_mail(service, mail)
-    assert await after_a_restart.look(now=NOW + timedelta(seconds=1)) == 0  # it waits a little before it tries again
-    assert await after_a_restart.look(now=minutes(1)) == 1
-    assert await after_a_restart.look(now=minutes(2)) == 0
+    assert await look(after_a_restart, NOW + timedelta(seconds=1)) == 0  # it waits a little before it tries again
+    assert await look(after_a_restart, minutes(1)) == 1
+    assert await look(after_a_restart, minutes(2)) == 0
     assert len(mail.got) == 1
 
 
@@ -254,7 +269,7 @@ async def test_an_address_that_the_server_does_not_know_shows_in_the_log_without
     opened(DANGER)
     mail.unknown = "oncall@example.org"
     with capture_logs() as logged:
-        assert await by_mail(service, mail).look(now=minutes(60)) == 1
+        assert await look(by_mail(service, mail), minutes(60)) == 1
     (refused,) = [entry for entry in logged if entry["event"] == "alert_refused_for_some"]
     assert refused["count"] == 1
     assert "oncall" not in str(logged)
@@ -272,10 +287,78 @@ async def test_a_server_that_is_not_there_stops_nothing(
         alert_webhook_url=f"{webhook.url}/alerts",
         alert_webhook_secret=SecretStr("key"),
     )
-    assert await Alarm(service.sessions, service.writer, settings, None).look(now=NOW) == 1
+    assert await look(Alarm(service.sessions, service.writer, settings, None), NOW) == 1
     assert len(webhook.got) == 1
     with sessions() as session:
         assert session.query(StaffAlert).filter_by(way=Way.MAIL).one().attempts == 1
+
+
+async def test_a_mail_server_that_hangs_holds_up_neither_other_ways_nor_the_next_case(
+    service: Service, webhook: Webhook, sessions: sessionmaker[Session], conversation: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the connection and never says a word
+        settings = with_(
+            service,
+            smtp_url=SecretStr(f"smtp://127.0.0.1:{silent.getsockname()[1]}"),
+            mail_from="alerts@example.org",
+            alert_webhook_url=f"{webhook.url}/alerts",
+            alert_webhook_secret=SecretStr("key"),
+        )
+        watching, begun = Alarm(service.sessions, service.writer, settings, None), []
+        for number in range(alert_ways.MAIL_THREADS + 1):
+            cry(sessions, number)
+            now = minutes(number * 0.3)
+            by_mail, by_webhook = await watching.look(now=now)
+            assert await by_webhook
+            assert not by_mail.done()
+            begun.append(by_mail)
+    # Closed, it refuses; whatever was not read is an error for whoever wrote it.
+    for task in begun:
+        task.cancel()
+    assert len(webhook.got) == alert_ways.MAIL_THREADS + 1
+
+
+async def test_many_cries_go_together_and_none_is_lost(
+    service: Service, mail: MailServer, webhook: Webhook, sessions: sessionmaker[Session], conversation: str
+) -> None:
+    settings = with_(
+        service,
+        smtp_url=SecretStr(mail.url),
+        mail_from="alerts@example.org",
+        alert_webhook_url=f"{webhook.url}/alerts",
+        alert_webhook_secret=SecretStr("key"),
+    )
+    watching = Alarm(service.sessions, service.writer, settings, None)
+    opened_at = {0.0: 1, 0.1: 1, 0.2: 30, 0.3: 30, 0.9: 10, 1.01: 0, 1.02: 0}
+    sent_at, made = {}, 0
+    for at, count in opened_at.items():
+        for _ in range(count):
+            cry(sessions, made, kind=ABUSE if made else DANGER, now=minutes(at))
+            made += 1
+        sent_at[at] = await look(watching, minutes(at))
+    assert sent_at == {0.0: 2, 0.1: 2, 0.2: 2, 0.3: 0, 0.9: 0, 1.01: 2, 1.02: 0}
+    bodies = [json.loads(body) for _, body in webhook.got]
+    told_of = [entry["case"] for body in bodies for entry in body.get("cases", [body])]
+    assert len(told_of) == len(set(told_of)) == made
+    assert [body["reason"] for body in bodies] == ["new", "new", "digest", "digest"]
+    subjects = [message["Subject"] for _, message in mail.got]
+    assert subjects[2:] == [
+        "30 gesprekken wachten op iemand, het langst 0 min: 30 × Mishandeling.",
+        "40 gesprekken wachten op iemand, het langst 0 min: 40 × Mishandeling.",
+    ]
+    assert mail.got[-1][1].get_content().strip().endswith(f"{PUBLIC}/console/queue")
+    with sessions() as session:
+        assert session.query(Case).filter_by(state="waiting").count() == made
+
+
+async def test_among_many_the_worst_comes_first_and_the_last_call_is_said(
+    service: Service, mail: MailServer, sessions: sessionmaker[Session], conversation: str
+) -> None:
+    for number, kind in enumerate([ABUSE] * 3 + [DANGER] * 2):
+        cry(sessions, number, kind=kind)
+    assert await look(by_mail(service, mail), minutes(45)) == 1
+    text = mail.got[0][1].get_content()
+    assert "ON CALL, nobody has taken these. 5 cases wait, the longest 45 min: 2 × Danger, 3 × Abuse." in text
 
 
 async def test_a_failure_that_nobody_thought_of_is_counted_and_given_up_in_the_end_too(
@@ -285,10 +368,10 @@ async def test_a_failure_that_nobody_thought_of_is_counted_and_given_up_in_the_e
     no_label = SecretStr(f"smtp://{'a' * 64}.example")  # which Python's own resolver answers with UnicodeError
     settings = with_(service, smtp_url=no_label, mail_from="alerts@example.org")
     watching = Alarm(service.sessions, service.writer, settings, None)
-    assert await watching.look(now=NOW) == 0
+    assert await look(watching, NOW) == 0
     with sessions.begin() as session:
         session.query(StaffAlert).one().attempts = alarm.MOST_ATTEMPTS - 1
-    assert await watching.look(now=minutes(1)) == 0
+    assert await look(watching, minutes(1)) == 0
     with sessions() as session:
         assert session.query(StaffAlert).one().failure == "UnicodeError"
 
@@ -298,12 +381,12 @@ async def test_an_alert_that_nobody_needs_any_more_is_not_sent(
 ) -> None:
     case, watching = opened(), by_mail(service, mail)
     mail.refuses = True
-    await watching.look(now=NOW)
+    await look(watching, NOW)
     mail.refuses = False
     with sessions.begin() as session:
         cases.claim(session, case, "ann", now=NOW)
     for at in (1, 10, 60):
-        assert await watching.look(now=minutes(at)) == 0
+        assert await look(watching, minutes(at)) == 0
     assert mail.got == []
 
 
@@ -373,12 +456,12 @@ async def test_a_helper_who_was_silent_too_long_and_the_team_are_told(
     desk = Desk(lambda: content)
     with sessions.begin() as session:
         desk.claim(session, case, ann, now=NOW)
-    await watching.look(now=minutes(9))
+    await look(watching, minutes(9))
     assert mail.got == []
     with sessions.begin() as session:
         desk.take_back_silent(session, now=minutes(10))
     for at in (10, 11):
-        await watching.look(now=minutes(at))
+        await look(watching, minutes(at))
     ((recipients, message),) = mail.got
     assert recipients == ["first@example.org", "ann@example.org"]
     assert message["Subject"] == "Wacht weer op iemand: Gevaar, taal en, wacht 0 min."
@@ -400,7 +483,7 @@ async def test_with_no_way_set_up_the_log_says_that_a_case_waits(
     service: Service, opened: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = opened()
-    await Alarm(service.sessions, service.writer, with_(service), None).look(now=minutes(5))
+    await look(Alarm(service.sessions, service.writer, with_(service), None), minutes(5))
     said = capsys.readouterr().out
     assert "case_waits" in said
     assert SAID not in said
