@@ -17,6 +17,7 @@ from bot.conversations import utc_now
 from bot.service import Service
 from bot.sign_in import Attempts
 from bot.staff import StaffError
+from bot.web.events import QUEUE
 from knowledge.database import reading
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -67,6 +68,7 @@ async def leave(request: Request, person: SignedIn) -> Response:
     await access.posted_by(request, person)
     service: Service = request.app.state.service
     await service.writer.run(lambda session: sign_in.end(session, person, now=utc_now()))
+    request.app.state.announcer.announce(QUEUE)  # so that what else is open in this browser ends, too
     response = RedirectResponse("/console/sign-in", 303)
     access.drop(response)
     return response

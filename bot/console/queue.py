@@ -26,7 +26,9 @@ from bot.staff import SEES_ALL_CASES, TAKES_CASES
 from bot.web.events import QUEUE
 from knowledge.database import reading
 
-LOOK_AGAIN_SECONDS = 20.0  # whether the session is still there
+LOOK_AGAIN_SECONDS = 20.0
+ACCESS_SECONDS = 2.0  # after which whoever was signed out or removed hears nothing any more
+GONE = "gone"  # the mark of a case that one may not see any more: its page finds that out, and hears no more of it
 LOOK_AGAIN_OFTEN_SECONDS = 1.0  # where another process may have stored something
 GATHER_SECONDS = 0.1
 HEARTBEAT_SECONDS = 15
@@ -111,28 +113,33 @@ async def listen(
         about = visible
     look_again = LOOK_AGAIN_SECONDS if service.owns_database else LOOK_AGAIN_OFTEN_SECONDS
 
-    def look() -> tuple[str, str] | None:
-        """A mark of what is shown, and who waits; None where it may not be shown any more."""
+    def look(before: tuple[str, str] | None) -> tuple[str, str] | None:
+        """A mark of what is shown, and who waits; as they were, where they were read before; None where it is over."""
         now = utc_now()
         with reading(service.sessions) as session:
             there = sign_in.person_of(session, token, now=now)
             if there is None or there.role not in TAKES_CASES:
                 return None
+            if before is not None:
+                return before
             mark, waiting = request.app.state.queue_marks.read(session, now=now)
             if case is None:
                 return mark, waiting
             row = views.find(session, case, now=now)
-            return views.mark_of_case(session, row, person.id) if row is not None else "", waiting
+            may_see = row is not None and views.may_see(there, row)
+            return views.mark_of_case(session, row, person.id) if row is not None and may_see else GONE, waiting
 
     async def events() -> AsyncIterator[dict[str, Any]]:
-        shown = waited = None
+        shown = waited = before = None
         announcer = request.app.state.announcer
         # A case is listened to through the queue, whose listeners hear of every conversation: they are told who waits, too.
         with announcer.listening(QUEUE) as something_new, _present(request, person, case, about) as is_here:
             while True:
                 is_here()
                 something_new.clear()
-                found = await run_in_threadpool(look)
+                if before is None:
+                    looked = time.monotonic()
+                found = await run_in_threadpool(look, before)
                 if found is None:
                     yield {"event": "signed_out", "data": ""}
                     return
@@ -145,10 +152,11 @@ async def listen(
                     shown = mark
                     yield {"event": "changed", "data": mark}
                 try:
-                    await asyncio.wait_for(something_new.wait(), look_again)
+                    await asyncio.wait_for(something_new.wait(), min(look_again, ACCESS_SECONDS))
                     await asyncio.sleep(GATHER_SECONDS)
+                    before = None
                 except TimeoutError:
-                    continue
+                    before = found if time.monotonic() - looked < look_again else None
 
     return EventSourceResponse(events(), ping=HEARTBEAT_SECONDS)
 

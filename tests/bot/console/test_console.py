@@ -12,11 +12,14 @@ from typing import Any
 import pyotp
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from bot import audit, presence, staff
 from bot.cases import Consent
+from bot.console import views
 from bot.console.pages import texts
+from bot.console.queue import GONE
 from bot.models import AuditEntry, Case, InboxMessage
 from bot.service import Service, open_service
 from bot.settings import Settings
@@ -401,6 +404,54 @@ def sign_in_once(browser: TestClient, totp: pyotp.TOTP) -> TestClient:
     if "__Host-staff" not in browser.cookies:
         sign_in(browser, "ann", totp.now())
     return browser
+
+
+REMOVED = "UPDATE staff SET is_active = false"
+SIGNED_OUT = "DELETE FROM staff_session"
+EDITOR = "UPDATE staff SET role = 'editor'"
+
+
+@pytest.mark.parametrize("change", [REMOVED, SIGNED_OUT, EDITOR])
+def test_an_open_page_hears_nothing_any_more_when_access_is_lost_in_another_process(
+    app: Any, enter: Enter, service: Service, change: str
+) -> None:
+    ann = enter("ann")
+    with ThreadPoolExecutor(1) as pool:
+        listening = pool.submit(lambda: ann.get("/console/events").text)
+        until(lambda: app.state.announcer.listeners("queue"))
+        with service.sessions.begin() as session:  # nobody announces it
+            session.execute(text(change))
+        assert listening.result(60).rstrip().endswith("event: signed_out\r\ndata:")
+
+
+def test_whoever_gave_a_case_away_hears_that_once_and_nothing_of_what_comes_after(
+    app: Any, enter: Enter, person: Person, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob, case = enter("ann"), enter("bob"), case_of(service.sessions)
+    do(ann, case, "claim")
+    allowed: list[bool] = []
+    may_see = views.may_see
+
+    def watched(who: Any, row: Any) -> bool:
+        if who.name == "ann":
+            allowed.append(may_see(who, row))
+        return may_see(who, row)
+
+    monkeypatch.setattr(views, "may_see", watched)
+    with ThreadPoolExecutor(1) as pool:
+        listening = pool.submit(lambda: ann.get(f"/console/events?case={case}").text)
+        until(lambda: app.state.announcer.listeners("queue"))
+        do(ann, case, "hand-over", to=id_of(service.sessions, "bob"))
+        until(lambda: False in allowed)
+        for _ in range(3):
+            looks = len(allowed)
+            do(bob, case, "say", text="hello")
+            until(lambda: len(allowed) > looks)  # noqa: B023 (it is over before the next one)
+        with service.sessions.begin() as session:
+            staff.remove(session, "ann@example.org", now=datetime.now(UTC))
+        heard = listening.result(60)
+    assert re.findall(r"event: changed\r\ndata: (.*)\r\n", heard)[-1] == GONE
+    assert heard.count(GONE) == 1
 
 
 def test_an_open_queue_hears_of_a_new_case_and_of_the_end_of_the_session(
