@@ -27,6 +27,7 @@ AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 ASKED = "asked"  # the kind of a case that the person asked for, without being in danger
 KINDS = (*IN_ORDER_OF_DANGER, ASKED)
+SUGGESTED_HOURS = ("09:00-17:00",) * 5 + ("",) * 2
 LONGEST_TARGET = 7 * 24 * 60  # minutes
 _SPAN = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
 _TARGETS = {
@@ -71,7 +72,8 @@ class Plan(_Part):
 
     Attributes:
         name: of the organisation, as people are told whose helpers they are.
-        hours: seven spans by Dutch time, Monday first ("09:00-12:00,13:00-17:00"); empty for a day without anybody.
+        hours: seven spans by Dutch time, Monday first ("09:00-12:00,13:00-17:00"); empty for a day without anybody. None as long
+            as nobody has set any.
         on_holidays: whether the hours hold on public holidays of the Netherlands too.
         closed_days: days of one's own on which nobody is there.
         teams: in the order in which they are told.
@@ -81,7 +83,7 @@ class Plan(_Part):
     """
 
     name: _Name = "Wegwijs"
-    hours: tuple[str, ...] = ("09:00-17:00",) * 5 + ("",) * 2
+    hours: tuple[str, ...] | None = SUGGESTED_HOURS
     on_holidays: bool = False
     closed_days: tuple[date, ...] = ()
     teams: tuple[Team, ...] = ()
@@ -90,7 +92,9 @@ class Plan(_Part):
 
     @field_validator("hours")
     @classmethod
-    def _are_spans(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _are_spans(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
         if len(value) != len(DAYS):
             raise ValueError("a week has seven days")
         return tuple(_spans(day) for day in value)
@@ -103,7 +107,9 @@ class Plan(_Part):
         return {kind: value.get(kind, _TARGETS[kind]) for kind in KINDS}
 
     def is_open(self, now: datetime) -> bool:
-        """Whether somebody is there at `now`."""
+        """Whether somebody is there at `now`, as far as was said: without hours somebody may be there at any time."""
+        if self.hours is None:
+            return True
         week = self._week()
         return week is not None and week.is_open(now.astimezone(AMSTERDAM))
 
@@ -122,6 +128,8 @@ class Plan(_Part):
         return self.targets.get(kind, self.targets[ASKED])
 
     def _week(self) -> OpeningHours | None:
+        if self.hours is None:
+            return None
         return _week_of(self.hours, self.closed_days, "" if self.on_holidays else "PH off")
 
 
@@ -136,7 +144,7 @@ def _week_of(hours: tuple[str, ...], closed_days: tuple[date, ...], holidays: st
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-DEFAULT = Plan()
+DEFAULT = Plan(hours=None)
 
 
 class PlanChangedError(RuntimeError):
@@ -144,7 +152,7 @@ class PlanChangedError(RuntimeError):
 
 
 def plan_of(session: Session) -> Plan:
-    """The plan that holds now; the default one where nobody has changed it."""
+    """The plan that holds now; where nobody has saved one, the default one without hours."""
     return read(session)[0]
 
 
@@ -152,6 +160,11 @@ def read(session: Session) -> tuple[Plan, int]:
     """The plan, and its version, 0 for the default: who wants to change it has to have seen the latest."""
     row = session.get(DutyPlan, 1, populate_existing=True)
     return (Plan.model_validate(row.plan), row.version) if row is not None else (DEFAULT, 0)
+
+
+def is_saved(session: Session) -> bool:
+    """Whether somebody has saved a plan."""
+    return read(session)[1] > 0
 
 
 def change(session: Session, plan: Plan, staff_id: str, *, seen: int, now: datetime) -> None:

@@ -171,9 +171,12 @@ def _ask(
     if case_id is not None:
         audit.record(session, audit.PERSON, "case_asked_for", case_id=case_id, now=now)
     cases.decide(session, conversation_id, Consent.YES, now=now)
-    if plan.is_open(now):
-        return reply.model_copy(update={"text": phrases["human.asked"]})
-    return reply.model_copy(update={"text": f"{hours(plan, phrases, reply.language, now=now)} {phrases['human.left']}"})
+    when = hours(plan, phrases, reply.language, now=now)
+    if not plan.is_open(now):
+        return reply.model_copy(update={"text": f"{when} {phrases['human.left']}"})
+    return reply.model_copy(
+        update={"text": phrases["human.asked"] if plan.hours is not None else f"{when} {phrases['human.asked']}"}
+    )
 
 
 def _comes_to_nothing(session: Session, consent: Consent | None) -> bool:
@@ -216,7 +219,9 @@ def _served(content: Content, language: str | None) -> str:
 
 
 def hours(plan: Plan, phrases: dict[str, str], language: str, *, now: datetime) -> str:
-    """One sentence: whether staff are there, and until or from when."""
+    """Whether staff are there, and until or from when; where nobody has set hours, that nobody knows."""
+    if plan.hours is None:
+        return phrases["hours.unset"].format(name=plan.name)
     closes, opens = plan.closes(now), plan.opens(now)
     if plan.is_open(now):
         is_today = closes is not None and closes.date() == now.astimezone(duty.AMSTERDAM).date()

@@ -16,7 +16,7 @@ from bot.console import access
 from bot.console.access import SignedIn
 from bot.console.pages import page
 from bot.conversations import utc_now
-from bot.duty import DAYS, KINDS, Plan, PlanChangedError
+from bot.duty import DAYS, KINDS, SUGGESTED_HOURS, Plan, PlanChangedError
 from bot.sign_in import Person
 from bot.staff import SEES_ALL_CASES
 from knowledge.database import reading
@@ -66,7 +66,7 @@ async def save(request: Request, person: Lead) -> Response:
 def as_fields(plan: Plan) -> dict[str, str]:
     """The fields of the form that show a plan."""
     fields = {"name": plan.name, "on_call": "\n".join(plan.on_call)}
-    fields |= {f"hours.{number}": spans for number, spans in enumerate(plan.hours)}
+    fields |= {f"hours.{number}": spans for number, spans in enumerate(plan.hours or SUGGESTED_HOURS)}
     fields |= {"on_holidays": "on"} if plan.on_holidays else {}
     fields["closed_days"] = "\n".join(day.isoformat() for day in plan.closed_days)
     fields |= {f"target.{kind}": str(minutes) for kind, minutes in plan.targets.items()}

@@ -16,7 +16,7 @@ from sse_starlette.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from bot import audit, dead_letters, presence, sign_in, staff
+from bot import audit, dead_letters, duty, presence, sign_in, staff
 from bot.console import access, views
 from bot.console.access import COOKIE, Helper, Lead, SignedIn
 from bot.console.pages import page
@@ -50,16 +50,19 @@ async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter
     if closed and person.role not in SEES_ALL_CASES:
         await access.refuse(request, person)
 
-    def look() -> tuple[tuple[list[views.Row], bool], views.Choices, list[int], int]:
+    sees_all = person.role in SEES_ALL_CASES
+
+    def look() -> tuple[tuple[list[views.Row], bool], views.Choices, list[int], int, bool]:
         with reading(service.sessions) as session:
             return (
                 views.queue(session, chosen, person.id, closed=closed, now=now),
                 views.choices(session, closed=closed),
                 views.waiting(session),
                 dead_letters.count(session),
+                sees_all and not duty.is_saved(session),
             )
 
-    (rows, has_more), choices, waiting, dead = await run_in_threadpool(look)
+    (rows, has_more), choices, waiting, dead, lacks_plan = await run_in_threadpool(look)
     asked = {name: value for name, value in request.query_params.items() if name != "page"}
     return page(
         request,
@@ -79,7 +82,8 @@ async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter
             if is_there
         ],
         dead=dead,
-        sees_all=person.role in SEES_ALL_CASES,
+        lacks_plan=lacks_plan,
+        sees_all=sees_all,
         late=LATE_MINUTES,
     )
 

@@ -431,6 +431,16 @@ def test_who_asked_without_danger_is_told_while_somebody_is_there_and_wakes_nobo
     assert at(morning + timedelta(hours=6)) == ["reminder"]
 
 
+def test_without_hours_that_somebody_set_a_request_is_told_at_any_time(
+    sessions: sessionmaker[Session], opened: Callable[..., int]
+) -> None:
+    opened(ASKED, now=NIGHT)
+    with sessions.begin() as session:
+        duty.change(session, Plan(hours=None), "ann", seen=1, now=NOW)
+        alarm.escalate(session, (Way.WEBHOOK,), now=NIGHT)
+    assert told(sessions) == ["new"]
+
+
 def test_in_danger_the_hours_do_not_matter(sessions: sessionmaker[Session], opened: Callable[..., int]) -> None:
     opened(now=NIGHT)
     with sessions.begin() as session:

@@ -101,7 +101,8 @@ def test_a_team_takes_what_it_is_for() -> None:
 
 def test_a_change_is_kept_stands_in_the_log_and_is_refused_over_a_newer_one(sessions: sessionmaker[Session]) -> None:
     with sessions.begin() as session:
-        assert duty.read(session) == (Plan(), 0)
+        assert duty.read(session) == (Plan(hours=None), 0)
+        assert not duty.is_saved(session)
         duty.change(session, Plan(name="Fair"), "ann", seen=0, now=NOW)
     with sessions.begin() as session:
         assert duty.read(session) == (Plan(name="Fair"), 1)

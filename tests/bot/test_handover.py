@@ -91,7 +91,9 @@ def talk(service: Service, content: Content) -> Talk:
 
 @pytest.fixture
 def helper(service: Service) -> str:
-    """Somebody who takes cases; returns their id."""
+    """Somebody who takes cases by the plan that was saved; returns their id."""
+    with service.sessions.begin() as session:
+        duty.change(session, Plan(), "lead", seen=0, now=NOW)
     return account_of(service, "ann", Role.HELPER)
 
 
@@ -144,13 +146,31 @@ def test_outside_the_hours_it_says_when_and_which_number_answers_now(
     talk: Talk, helper: str, content: Content, sessions: sessionmaker[Session]
 ) -> None:
     with sessions.begin() as session:
-        duty.change(session, Plan(name="Fair"), helper, seen=0, now=NOW)
+        duty.change(session, Plan(name="Fair"), helper, seen=1, now=NOW)
     (reply,) = talk.turn(offers(), now=CLOSED)
     phrases = content.phrases["en"].phrases
     assert reply["text"].startswith(phrases["hours.closed"].format(name="Fair", when="Tuesday 09:00"))
     assert reply["text"].endswith(phrases["human.leave"])
     assert [card["name"] for card in reply["contacts"]] == ["A"]
     assert reply["contacts_heading"] == phrases["human.call_now"]
+
+
+@pytest.mark.parametrize("language", ["en", "nl", "pl", "uk"])
+@pytest.mark.parametrize("now", [OPEN, CLOSED])
+def test_hours_that_nobody_has_set_are_told_to_nobody(
+    talk: Talk, service: Service, content: Content, language: str, now: datetime
+) -> None:
+    account_of(service, "ann", Role.HELPER)
+    phrases = content.phrases[language].phrases
+    unset = phrases["hours.unset"].format(name="Wegwijs")
+    said = [
+        talk.turn(cries("urgent.medical", language), "help", now=now)[-1]["text"],
+        talk.turn(offers(language), now=now)[0]["text"],
+        talk.turn(says_yes(language), "yes", now=now)[0]["text"],
+    ]
+    assert said == [f"{unset} {phrases[key]}" for key in ("consent.ask", "human.ask", "human.asked")]
+    assert "17:00" not in str(said)
+    assert "09:00" not in str(said)
 
 
 @pytest.mark.parametrize(("now", "key"), [(OPEN, "human.asked"), (CLOSED, "human.left")])

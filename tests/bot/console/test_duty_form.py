@@ -66,7 +66,10 @@ def test_a_lead_changes_the_plan_and_others_do_not(enter: Enter, app: Any, sessi
     helper, lead = enter("ann"), enter("lead", Role.LEAD)
     assert helper.get("/console/duty").status_code == 403
     shown = lead.get("/console/duty").text
-    assert "standard hours" in shown
+    assert "These are a suggestion" in shown
+    assert 'value="09:00-17:00"' in shown
+    assert "Set the duty plan" in lead.get("/console/queue").text
+    assert "Set the duty plan" not in helper.get("/console/queue").text
     csrf = re.search(r'name="csrf" value="([^"]+)"', shown)[1]
     fields = {**as_fields(PLAN), "csrf": csrf, "version": "0"}
 
@@ -79,6 +82,7 @@ def test_a_lead_changes_the_plan_and_others_do_not(enter: Enter, app: Any, sessi
 
     saved = lead.post("/console/duty", data=fields)
     assert (saved.status_code, "It holds from now on" in saved.text) == (200, True)
+    assert "Set the duty plan" not in lead.get("/console/queue").text
     late = lead.post("/console/duty", data={**fields, "name": "Mine"})
     assert (late.status_code, 'value="Mine"' in late.text) == (409, True)
     with sessions() as session:
