@@ -85,7 +85,7 @@ def show() -> None:
     table = Table("name", "e-mail", "role", "state")
     with reading(service.sessions) as session:
         for one in accounts.members(session):
-            state = "removed" if not one.is_active else "active" if one.has_password else "invited"
+            state = "removed" if not one.is_active else "active" if one.has_begun else "invited"
             table.add_row(one.name, one.email, one.role.value, state)
     cli.screen.print(table)
 

@@ -18,8 +18,8 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from bot import audit
-from bot.models import DutyPlan, Staff
-from bot.staff import TAKES_CASES, normal
+from bot.models import DutyPlan
+from bot.staff import TAKER, normal
 from knowledge import formats
 from nlu.urgency import IN_ORDER_OF_DANGER
 
@@ -187,8 +187,7 @@ def change(session: Session, plan: Plan, staff_id: str, *, seen: int, now: datet
 
 def has_staff(session: Session) -> bool:
     """Whether there is anybody who takes cases: somebody who has an account and has begun to use it."""
-    takes = Staff.is_active & Staff.password_hash.is_not(None) & Staff.role.in_([role.value for role in TAKES_CASES])
-    return bool(session.scalar(select(exists().where(takes))))
+    return bool(session.scalar(select(exists().where(*TAKER))))
 
 
 def when(moment: datetime, language: str, *, now: datetime) -> str:

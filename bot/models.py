@@ -308,11 +308,15 @@ class DutyPlan(Base):
 
 
 class Staff(Base):
-    """A member of staff. `invite_hash`: of their one-time address; `totp_step`: the last code used."""
+    """A member of staff. `invite_hash`: of their one-time address; `totp_step`: the last code used.
+
+    `openid_hash`: of whom the provider of OpenID Connect knows them as, once they came from there.
+    """
 
     __tablename__ = "staff"
     __table_args__ = (
         UniqueConstraint("email"),
+        Index("uq_staff_openid_hash", "openid_hash", unique=True),
         CheckConstraint("role IN ('helper', 'lead', 'editor', 'admin')", name="role"),
     )
 
@@ -326,6 +330,7 @@ class Staff(Base):
     totp_step: Mapped[int] = mapped_column(default=0)
     recovery_hashes: Mapped[list[str]] = mapped_column(JSON, default=list)
     is_active: Mapped[bool] = mapped_column(default=True)
+    openid_hash: Mapped[str | None] = mapped_column(String(64))
     invite_hash: Mapped[str | None] = mapped_column(String(64))
     invite_until: Mapped[datetime | None]
     created_at: Mapped[datetime]

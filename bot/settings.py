@@ -74,6 +74,17 @@ class Settings(BaseSettings):
     )
     whatsapp_api_url: str = Field("https://graph.facebook.com/v21.0", description="Meta's Graph API with its version.")
 
+    oidc_issuer: str = Field(
+        "",
+        description="Provider of OpenID Connect at which staff can sign in, such as https://id.example.org; empty: none.",
+    )
+    oidc_client_id: str = Field("", description="Id of this service at that provider.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Secret of this service at that provider.")
+    oidc_provides_second_factor: bool = Field(
+        False,
+        description="Whether that provider asks everybody for a second factor, also where it does not say so (`amr` mfa).",
+    )
+
     libretranslate_url: str = Field(
         "", description="A LibreTranslate server of your own that translates for staff; empty: no translation."
     )
@@ -107,6 +118,20 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _openid_is_whole(self) -> Settings:
+        given = {
+            "OIDC_ISSUER": self.oidc_issuer,
+            "OIDC_CLIENT_ID": self.oidc_client_id,
+            "OIDC_CLIENT_SECRET": self.oidc_client_secret.get_secret_value(),
+        }
+        missing = [name for name, value in given.items() if not value]
+        if missing and len(missing) < len(given):
+            raise ValueError(f"OpenID Connect is half set up: {', '.join(missing)} missing")
+        if not missing and not self.public_url:
+            raise ValueError("OpenID Connect needs PUBLIC_URL: the provider sends people back to it")
+        return self
+
+    @model_validator(mode="after")
     def _channels_are_whole(self) -> Settings:
         whatsapp = {
             "WHATSAPP_TOKEN": self.whatsapp_token.get_secret_value(),
@@ -136,6 +161,15 @@ class Settings(BaseSettings):
         if not all(ORIGIN.fullmatch(origin) for origin in origins):
             raise ValueError("each must be https:// and a host, without a path: https://example.org")
         return origins
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_issuer(cls, value: str) -> str:
+        address = urlsplit(value)
+        is_own_machine = address.hostname in ("localhost", "127.0.0.1", "::1")
+        if value and not (address.scheme == "https" or (address.scheme == "http" and is_own_machine)):
+            raise ValueError("must begin with https://: keys that come another way prove nothing")
+        return value
 
     @field_validator("smtp_url")
     @classmethod

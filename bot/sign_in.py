@@ -1,4 +1,4 @@
-"""Signing in to the console: password and one-time code or recovery code, slowed down where it fails; and sessions.
+"""Signing in to the console, and sessions: password and one-time code or recovery code, slowed down where it fails; OpenID Connect.
 
 An attempt counts as failed before it is looked at and is forgiven when it succeeds, so that many at the same instant count too.
 """
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from bot import audit, staff
 from bot.addresses import AddressBook
 from bot.models import SignInFailure, Staff, StaffSession
+from bot.openid import Identity
 from bot.staff import Role
 from knowledge.database import changed
 
@@ -58,6 +59,14 @@ class Person:
     language: str
     csrf: str
     token_hash: str
+
+
+@dataclass(frozen=True)
+class Identified:
+    """Somebody whom the provider of OpenID Connect has sent. `has_codes`: they have set up one-time codes here."""
+
+    staff_id: str
+    has_codes: bool
 
 
 class Attempts:
@@ -111,17 +120,52 @@ def account_of(session: Session, email: str, *, book: AddressBook) -> Account:
     return Account(found.id, found.password_hash, book.read(found.totp_secret), tuple(found.recovery_hashes))
 
 
+def account_by_id(session: Session, staff_id: str, *, book: AddressBook) -> Account:
+    """What there is to hold the code of somebody against whom the provider has sent."""
+    email = session.scalar(select(Staff.email).where(Staff.id == staff_id))
+    return account_of(session, email or "", book=book)
+
+
 def prove(account: Account, password: str, code: str, *, now: datetime) -> Proof | None:
     """Hold password and code against an account; takes some fifty milliseconds and needs no database."""
     is_right = staff.fits(password, account.password_hash)
+    proof = prove_code(account, code, now=now)
+    return proof if is_right else None
+
+
+def prove_code(account: Account, code: str, *, now: datetime) -> Proof | None:
+    """Hold a code alone against an account, of somebody who has shown in another way who they are."""
     code = "".join(code.split()).lower()
     step = staff.step_of(code, account.totp_secret, now=now) if account.totp_secret else None
-    if not is_right:
-        return None
     if step is not None:
         return Proof(step=step)
     recovery = staff.hashed(code.replace("-", ""))
     return Proof(recovery_hash=recovery) if recovery in account.recovery_hashes else None
+
+
+def find_identified(session: Session, identity: Identity, *, now: datetime) -> Identified | None:
+    """The account of somebody whom the provider has sent; None where there is none.
+
+    The first time it is the one with the e-mail address that the provider has verified, and from then on the one that the
+    provider's own name for them belongs to: an address can come to belong to somebody else.
+    """
+    same = select(Staff).where(Staff.is_active, Staff.openid_hash == identity.subject_hash)
+    found = session.scalars(same).one_or_none()
+    if found is None and identity.email is not None:
+        first = select(Staff).where(
+            Staff.is_active, Staff.openid_hash.is_(None), Staff.email == staff.normal(identity.email)
+        )
+        found = session.scalars(first.with_for_update()).one_or_none()
+        if found is not None:
+            found.openid_hash = identity.subject_hash
+            audit.record(session, found.id, "openid_linked", now=now)
+    return Identified(found.id, found.password_hash is not None) if found is not None else None
+
+
+def start_identified(session: Session, staff_id: str, *, now: datetime) -> str | None:
+    """Begin the session of somebody whom the provider has sent with all it takes; None where the account was closed meanwhile."""
+    found = session.get_one(Staff, staff_id, with_for_update=True, populate_existing=True)
+    return _begin(session, staff_id, "openid", now=now) if found.is_active and found.openid_hash is not None else None
 
 
 def start(session: Session, staff_id: str, proof: Proof, *, now: datetime) -> str | None:
@@ -137,13 +181,16 @@ def start(session: Session, staff_id: str, proof: Proof, *, now: datetime) -> st
         found.recovery_hashes = [one for one in found.recovery_hashes if one != proof.recovery_hash]
     else:
         return None
+    return _begin(session, staff_id, "code" if proof.step is not None else "recovery_code", now=now)
+
+
+def _begin(session: Session, staff_id: str, by: str, *, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     began = StaffSession(
         token_hash=staff.hashed(token), staff_id=staff_id, csrf=secrets.token_urlsafe(24), began_at=now, seen_at=now
     )
     session.add(began)
-    details = {"by": "code" if proof.step is not None else "recovery_code"}
-    audit.record(session, staff_id, "signed_in", details=details, now=now)
+    audit.record(session, staff_id, "signed_in", details={"by": by}, now=now)
     return token
 
 

@@ -16,7 +16,7 @@ from enum import StrEnum
 import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from bot import audit
@@ -48,6 +48,14 @@ SEES_ALL_CASES = frozenset({Role.LEAD, Role.ADMIN})
 WRITES_CANNED = frozenset({Role.EDITOR, Role.LEAD, Role.ADMIN})
 
 
+# Who can take cases: whoever has an account for it and has begun to use it, with a password or by OpenID Connect.
+TAKER = (
+    Staff.is_active,
+    or_(Staff.password_hash.is_not(None), Staff.openid_hash.is_not(None)),
+    Staff.role.in_([role.value for role in TAKES_CASES]),
+)
+
+
 class StaffError(ValueError):
     """What was asked for cannot be done with this account; `code` says why, for the one who asked."""
 
@@ -74,7 +82,7 @@ class Member:
     email: str
     role: Role
     is_active: bool
-    has_password: bool
+    has_begun: bool
 
 
 def add(
@@ -111,7 +119,7 @@ def remove(session: Session, email: str, *, now: datetime) -> str:
     """
     found = _active(session, email)
     found.is_active, found.password_hash, found.recovery_hashes = False, None, []
-    found.invite_hash = found.invite_until = None
+    found.openid_hash = found.invite_hash = found.invite_until = None
     session.execute(delete(StaffSession).where(StaffSession.staff_id == found.id))
     audit.record(session, audit.SYSTEM, "staff_removed", details={"staff": found.id}, now=now)
     return found.id
@@ -121,15 +129,14 @@ def members(session: Session) -> list[Member]:
     """Everybody, by name."""
     rows = session.scalars(select(Staff).order_by(Staff.name, Staff.id))
     return [
-        Member(row.id, row.name, row.email, Role(row.role), row.is_active, row.password_hash is not None)
+        Member(row.id, row.name, row.email, Role(row.role), row.is_active, bool(row.password_hash or row.openid_hash))
         for row in rows
     ]
 
 
 def takers(session: Session) -> list[tuple[str, str]]:
     """Id and name of everybody who can take cases, by name."""
-    can_sign_in = (Staff.is_active, Staff.password_hash.is_not(None), Staff.role.in_(TAKES_CASES))
-    rows = session.execute(select(Staff.id, Staff.name).where(*can_sign_in).order_by(Staff.name, Staff.id))
+    rows = session.execute(select(Staff.id, Staff.name).where(*TAKER).order_by(Staff.name, Staff.id))
     return [(row.id, row.name) for row in rows]
 
 
@@ -207,7 +214,7 @@ def normal(email: str) -> str:
 def _invite(session: Session, staff: Staff, *, book: AddressBook, now: datetime) -> Invited:
     token, secret = secrets.token_urlsafe(24), pyotp.random_base32()
     staff.totp_secret, staff.totp_step = book.seal(secret), 0
-    staff.password_hash, staff.recovery_hashes = None, []
+    staff.password_hash, staff.openid_hash, staff.recovery_hashes = None, None, []
     staff.invite_hash, staff.invite_until = hashed(token), now + INVITE
     session.execute(delete(StaffSession).where(StaffSession.staff_id == staff.id))
     session.flush()

@@ -1,4 +1,7 @@
-"""Signing in and out, and the one-time address at which somebody new chooses a password and sets up the codes."""
+"""Signing in and out, and the one-time address at which somebody new chooses a password and sets up the codes.
+
+By OpenID Connect: `bot.console.provider_door`.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,12 @@ router = APIRouter(prefix="/console", include_in_schema=False)
 @router.get("/sign-in")
 async def ask(request: Request) -> Response:
     """The form."""
-    return page(request, "sign_in.html")
+    return sign_in_page(request)
+
+
+def sign_in_page(request: Request, **shown: Any) -> Response:
+    """The form, with the way to the provider where one is set up."""
+    return page(request, "sign_in.html", has_provider=request.app.state.provider is not None, **shown)
 
 
 @router.post("/sign-in")
@@ -39,7 +47,7 @@ async def enter(request: Request) -> Response:
     wait = await service.writer.run(lambda session: attempts.begin(session, email, address, now=now))
     if wait is not None:
         seconds = int(wait.total_seconds()) + 1
-        shown = page(request, "sign_in.html", code=429, problem="slow", seconds=seconds, email=email)
+        shown = sign_in_page(request, code=429, problem="slow", seconds=seconds, email=email)
         shown.headers["Retry-After"] = str(seconds)
         return shown
 
@@ -55,7 +63,7 @@ async def enter(request: Request) -> Response:
     if proof is not None and staff_id is not None:
         token = await service.writer.run(lambda session: sign_in.start(session, staff_id, proof, now=now))
     if token is None:
-        return page(request, "sign_in.html", code=401, problem="wrong", email=email)
+        return sign_in_page(request, code=401, problem="wrong", email=email)
     await service.writer.run(lambda session: attempts.forgive(session, email, address))
     response = RedirectResponse("/console", 303)
     access.keep(response, token)

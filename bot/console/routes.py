@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from bot.console import canned, case, door, duty, figures, queue, undelivered
+from bot.console import canned, case, door, duty, figures, provider_door, queue, undelivered
 from bot.console.access import SignedOutError
 from bot.console.marks import QueueMarks
 from bot.console.pages import HERE, message
@@ -37,7 +37,9 @@ def install(app: FastAPI) -> None:
     """Add the routes, and pages for what is refused."""
     app.state.passwords = asyncio.Semaphore(PASSWORDS_AT_ONCE)
     app.state.queue_marks = QueueMarks(lambda: app.state.announcer.generation)
+    app.state.provider = provider_door.provider_of(app.state.service.settings)
     app.include_router(door.router)
+    app.include_router(provider_door.router)
     app.include_router(queue.router)
     app.include_router(case.router)
     app.include_router(duty.router)

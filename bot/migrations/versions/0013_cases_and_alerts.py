@@ -1,4 +1,4 @@
-"""Cases opened anew: until when what was said may be read, and the first answer of all
+"""Cases opened anew: until when what was said may be read, and the first answer of all. Alerts that go together: when, and with which
 
 Revision ID: 0013
 Revises: 0011
@@ -19,8 +19,14 @@ def upgrade() -> None:
     op.add_column("staff_case", sa.Column("first_answer_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("staff_case", sa.Column("read_until", UtcDateTime(timezone=True), nullable=True))
     op.execute("UPDATE staff_case SET first_answer_at = hello_at")
+    op.add_column("staff_alert", sa.Column("told_at", UtcDateTime(timezone=True), nullable=True))
+    op.add_column("staff_alert", sa.Column("told_with", sa.Integer(), nullable=True))
+    op.create_index("ix_staff_alert_told_at", "staff_alert", ["told_at"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_staff_alert_told_at", "staff_alert")
+    for column in ("told_with", "told_at"):
+        op.drop_column("staff_alert", column)
     for column in ("read_until", "first_answer_at"):
         op.drop_column("staff_case", column)
