@@ -58,7 +58,7 @@ def main() -> None:
             service.terminate()
             service.wait()
     table.add_row("queue page, nothing else going on", *_spread(alone), "150 ms")
-    table.add_row("queue page, everybody renews it at each cry", *_spread(busy), "")
+    table.add_row("queue page, everybody renews it at each cry", *_spread(busy), "150 ms")
     table.add_row("cry for help to alert in an open console", *_spread(alerts), "1000 ms")
     table.add_row("events that an open console missed", str(missed), "", "0")
     Console().print(table)

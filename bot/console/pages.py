@@ -13,6 +13,7 @@ import yaml
 from babel import Locale
 from fastapi import Request
 from fastapi.templating import Jinja2Templates
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from bot.sign_in import Person
@@ -55,6 +56,12 @@ def page(
     context["names"] = language_names(language)
     # With "no-referrer", as elsewhere, browsers hide the origin of our own forms too, which `bot.console.access` looks at.
     return templates.TemplateResponse(request, template, context, code, {"Referrer-Policy": "same-origin"})
+
+
+def part(template: str, language: str, **shown: Any) -> Markup:
+    """A part of a page, to be put into others."""
+    context = {"t": texts(language), "names": language_names(language), **shown}
+    return Markup(templates.get_template(template).render(context))  # noqa: S704 (drawn by a template that escapes)
 
 
 def message(request: Request, key: str, code: int, person: Person | None = None) -> HTMLResponse:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
+from markupsafe import Markup
 from sse_starlette.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
@@ -19,7 +21,7 @@ from starlette.responses import RedirectResponse, Response
 from bot import audit, dead_letters, duty, presence, sign_in, staff
 from bot.console import access, views
 from bot.console.access import COOKIE, Helper, Lead, SignedIn
-from bot.console.pages import page
+from bot.console.pages import page, part
 from bot.conversations import utc_now
 from bot.service import Service
 from bot.staff import SEES_ALL_CASES, TAKES_CASES
@@ -42,50 +44,70 @@ async def home(person: SignedIn) -> Response:
     return RedirectResponse("/console/queue" if person.role in TAKES_CASES else "/console/canned", 303)
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """One page of the queue: the same for all who chose the same."""
+
+    rows: Sequence[views.Row]
+    has_more: bool
+    choices: views.Choices
+    waiting: Sequence[int]
+    dead: int
+
+    def names(self, staff_id: str) -> bool:
+        """Whether somebody is in it, as an owner or looking: for them it says so in other words."""
+        return any(row.owner == staff_id or staff_id in dict(row.watchers) for row in self.rows)
+
+
 @router.get("/queue")
 async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter, Query()], show: str = "") -> Response:
     """The cases that are open, or with `?show=closed` those that were closed, for leads; filtered as the address says."""
-    service, now = request.app.state.service, utc_now()
-    closed = show == "closed"
-    if closed and person.role not in SEES_ALL_CASES:
+    service, once, now = request.app.state.service, request.app.state.once, utc_now()
+    closed, sees_all = show == "closed", person.role in SEES_ALL_CASES
+    if closed and not sees_all:
         await access.refuse(request, person)
 
-    sees_all = person.role in SEES_ALL_CASES
-
-    def look() -> tuple[tuple[list[views.Row], bool], views.Choices, list[int], int, bool]:
+    def read() -> _Shown:
         with reading(service.sessions) as session:
-            return (
-                views.queue(session, chosen, person.id, closed=closed, now=now),
-                views.choices(session, closed=closed),
-                views.waiting(session),
-                dead_letters.count(session),
-                sees_all and not duty.is_saved(session),
-            )
+            rows, has_more = views.queue(session, chosen, person.id, closed=closed, now=now)
+            choices, waiting = views.choices(session, closed=closed), views.waiting(session)
+            return _Shown(rows, has_more, choices, waiting, dead_letters.count(session))
 
-    (rows, has_more), choices, waiting, dead, lacks_plan = await run_in_threadpool(look)
-    asked = {name: value for name, value in request.query_params.items() if name != "page"}
+    def look() -> tuple[_Shown, Markup, bool]:
+        mine = person.id if chosen.owner == "me" else None
+        shown = once.read(("queue", chosen, closed, mine), read, now=now)
+        named = person.id if shown.names(person.id) else None
+
+        def draw() -> Markup:
+            pages = _pages(chosen, closed=closed, has_more=shown.has_more)
+            parts = {"person": person, "shown": shown, "closed": closed, "pages": pages, "late": LATE_MINUTES}
+            return part("queue_live.html", person.language, **parts)
+
+        live = once.read(("drawn", chosen, closed, mine, named, person.language), draw, now=now)
+        with reading(service.sessions) as session:
+            return shown, live, sees_all and not duty.is_saved(session)
+
+    shown, live, lacks_plan = await run_in_threadpool(look)
     return page(
         request,
         "queue.html",
         person=person,
-        rows=rows,
+        live=live,
         closed=closed,
-        waiting=waiting,
+        waiting=shown.waiting,
         chosen=chosen,
-        choices=choices,
-        pages=[
-            (key, "?" + urlencode({**asked, "page": number}))
-            for key, number, is_there in (
-                ("page.before", chosen.page - 1, chosen.page > 1),
-                ("page.after", chosen.page + 1, has_more),
-            )
-            if is_there
-        ],
-        dead=dead,
+        choices=shown.choices,
+        dead=shown.dead,
         lacks_plan=lacks_plan,
-        sees_all=sees_all,
-        late=LATE_MINUTES,
     )
+
+
+def _pages(chosen: views.Filter, *, closed: bool, has_more: bool) -> list[tuple[str, str]]:
+    """The ways to the pages before and after, with the choice kept."""
+    kept = {name: value for name, value in chosen.model_dump(exclude={"page"}).items() if value}
+    kept |= {"show": "closed"} if closed else {}
+    around = (("page.before", chosen.page - 1, chosen.page > 1), ("page.after", chosen.page + 1, has_more))
+    return [(key, "?" + urlencode({**kept, "page": number})) for key, number, is_there in around if is_there]
 
 
 @router.get("/log")

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.console import canned, case, door, duty, figures, provider_door, queue, undelivered
 from bot.console.access import SignedOutError
-from bot.console.marks import QueueMarks
+from bot.console.marks import Once, QueueMarks
 from bot.console.pages import HERE, message
 
 PASSWORDS_AT_ONCE = 2  # that are looked at: each takes 64 MB and a core
@@ -36,7 +36,8 @@ KNOWN = (
 def install(app: FastAPI) -> None:
     """Add the routes, and pages for what is refused."""
     app.state.passwords = asyncio.Semaphore(PASSWORDS_AT_ONCE)
-    app.state.queue_marks = QueueMarks(lambda: app.state.announcer.generation)
+    app.state.once = Once(lambda: app.state.announcer.generation)
+    app.state.queue_marks = QueueMarks(app.state.once)
     app.state.provider = provider_door.provider_of(app.state.service.settings)
     app.include_router(door.router)
     app.include_router(provider_door.router)

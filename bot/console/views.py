@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import and_, func, select
 from sqlalchemy import case as sql_case
 from sqlalchemy.orm import Session
@@ -99,6 +99,8 @@ class Opened:
 
 class Filter(BaseModel):
     """Which cases are wanted, as it stands in the address of the queue; an empty field wants all."""
+
+    model_config = ConfigDict(frozen=True)
 
     kind: str = ""
     language: str = ""

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import Author, Reply
 from bot import cases, dead_letters, inbox, outbox, staff
-from bot.console import views
-from bot.console.marks import QueueMarks
+from bot.console import marks, views
+from bot.console.marks import Once, QueueMarks
 from bot.inbox import Incoming, Kind
 from bot.models import Case, OutboxMessage
 from bot.service import Service
@@ -120,18 +120,36 @@ def test_the_marks_are_read_once_for_all_and_anew_after_every_announcement(
     app: Any, sessions: sessionmaker[Session], three: list[int]
 ) -> None:
     announcer, now = Announcer(), datetime.now(UTC)
-    marks = QueueMarks(lambda: announcer.generation)
+    read = QueueMarks(Once(lambda: announcer.generation))
     with sessions.begin() as session:
-        first = marks.read(session, now=now)
+        first = read.read(session, now=now)
         cases.claim(session, three[0], "ann", now=now)
-        assert marks.read(session, now=now) == first
+        assert read.read(session, now=now) == first
         announcer.announce("queue")
-        second = marks.read(session, now=now)
+        second = read.read(session, now=now)
         assert second[0] != first[0]
         assert json.loads(second[1]) == three[1:]
         cases.claim(session, three[1], "ann", now=now)
-        assert marks.read(session, now=now + timedelta(milliseconds=499)) == second
-        assert json.loads(marks.read(session, now=now + timedelta(milliseconds=500))[1]) == three[2:]
+        assert read.read(session, now=now + timedelta(milliseconds=499)) == second
+        assert json.loads(read.read(session, now=now + timedelta(milliseconds=500))[1]) == three[2:]
+
+
+def test_the_queue_is_read_and_drawn_once_for_all_who_see_the_same_and_names_each_their_own(
+    app: Any, enter: Enter, three: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob, eve = enter("ann"), enter("bob"), enter("eve")
+    do(ann, three[0], "claim")
+    monkeypatch.setattr(marks, "BELIEVED", timedelta(hours=1))  # however slow this machine is
+    app.state.announcer.announce("queue")
+    read: list[str] = []
+    original = views.queue
+    monkeypatch.setattr(views, "queue", lambda *given, **more: read.append(given[2]) or original(*given, **more))
+    pages = [one.get("/console/queue").text for one in (bob, eve, ann, bob)]
+    assert len(read) == 1
+    assert ["<strong>you</strong>" in page for page in pages] == [False, False, True, False]
+    assert [">ann<" in page.partition('id="live"')[2] for page in pages] == [True, True, False, True]
+    assert shown(bob.get("/console/queue?owner=me").text) == []
+    assert shown(ann.get("/console/queue?owner=me").text) == [three[0]]
 
 
 @pytest.fixture
