@@ -34,4 +34,7 @@ lock: ## Resolve the dependencies anew
 bench: install ## Speed and memory of the running service
 	@$(PYTHON) scripts/benchmark.py
 
-.PHONY: help install train run test check lock bench
+coverage: install ## Statement coverage of cases and console
+	@scripts/coverage.sh
+
+.PHONY: help install train run test check lock bench coverage

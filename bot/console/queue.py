@@ -23,6 +23,7 @@ from bot.console import access, views
 from bot.console.access import COOKIE, Helper, Lead, SignedIn
 from bot.console.pages import page, part
 from bot.conversations import utc_now
+from bot.duty import Plan
 from bot.service import Service
 from bot.staff import SEES_ALL_CASES, TAKES_CASES
 from bot.web.events import QUEUE
@@ -34,7 +35,6 @@ GONE = "gone"  # the mark of a case that one may not see any more: its page find
 LOOK_AGAIN_OFTEN_SECONDS = 1.0  # where another process may have stored something
 GATHER_SECONDS = 0.1
 HEARTBEAT_SECONDS = 15
-LATE_MINUTES = 10
 router = APIRouter(prefix="/console", include_in_schema=False)
 
 
@@ -53,6 +53,7 @@ class _Shown:
     choices: views.Choices
     waiting: Sequence[int]
     dead: int
+    plan: Plan
 
     def names(self, staff_id: str) -> bool:
         """Whether somebody is in it, as an owner or looking: for them it says so in other words."""
@@ -71,7 +72,7 @@ async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter
         with reading(service.sessions) as session:
             rows, has_more = views.queue(session, chosen, person.id, closed=closed, now=now)
             choices, waiting = views.choices(session, closed=closed), views.waiting(session)
-            return _Shown(rows, has_more, choices, waiting, dead_letters.count(session))
+            return _Shown(rows, has_more, choices, waiting, dead_letters.count(session), duty.plan_of(session))
 
     def look() -> tuple[_Shown, Markup, bool]:
         mine = person.id if chosen.owner == "me" else None
@@ -80,7 +81,7 @@ async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter
 
         def draw() -> Markup:
             pages = _pages(chosen, closed=closed, has_more=shown.has_more)
-            parts = {"person": person, "shown": shown, "closed": closed, "pages": pages, "late": LATE_MINUTES}
+            parts = {"person": person, "shown": shown, "closed": closed, "pages": pages}
             return part("queue_live.html", person.language, **parts)
 
         live = once.read(("drawn", chosen, closed, mine, named, person.language), draw, now=now)

@@ -38,7 +38,7 @@ LARGEST_ID = 2**63 - 1  # that a database holds
 
 @dataclass(frozen=True)
 class Row:
-    """A case in the queue."""
+    """A case in the queue. `minutes`: since when it has waited this time, or since it was opened where it does not wait."""
 
     id: int
     kind: str
@@ -255,7 +255,8 @@ def log(session: Session) -> list[tuple[AuditEntry, str | None]]:
 
 
 def _row(case: Case, owner_name: str | None, now: datetime, watchers: Sequence[tuple[str, str]]) -> Row:
-    minutes = int(((case.closed_at or now) - case.opened_at).total_seconds() // 60)
+    since = case.waiting_since if case.state == State.WAITING and case.waiting_since is not None else case.opened_at
+    minutes = int(((case.closed_at or now) - since).total_seconds() // 60)
     return Row(
         case.id,
         case.kind,

@@ -28,12 +28,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("console")
 
 
-@pytest.fixture(scope="module")
-def totp(folder: Path) -> pyotp.TOTP:
+def account(folder: Path, name: str, role: str, language: str) -> pyotp.TOTP:
+    """Make an account as an operator does; returns its codes."""
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{folder / 'w.db'}", "SECRET_KEY": "key"}
-    command = [sys.executable, "-m", "bot", "staff", "add", "Ann", "ann@example.org", "--role", "lead", "--lang", "en"]
+    command = [sys.executable, "-m", "bot", "staff", "add", name, f"{name.lower()}@example.org"]
     made = subprocess.run(
-        [*command, "--password-stdin"],
+        [*command, "--role", role, "--lang", language, "--password-stdin"],
         cwd=ROOT,
         env=environment,
         input=f"{PASSWORD}\n",
@@ -42,6 +42,16 @@ def totp(folder: Path) -> pyotp.TOTP:
         check=True,
     )
     return pyotp.TOTP(pyotp.parse_uri(made.stdout.splitlines()[0]).secret)
+
+
+@pytest.fixture(scope="module")
+def totp(folder: Path) -> pyotp.TOTP:
+    return account(folder, "Ann", "lead", "en")
+
+
+@pytest.fixture(scope="module")
+def dutch(folder: Path) -> pyotp.TOTP:
+    return account(folder, "Bea", "helper", "nl")
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +136,61 @@ def test_a_cry_in_polish_reaches_a_helper_who_takes_over_and_hands_back(
     helper.get_by_role("link", name="Duty plan").click()
     expect(helper.get_by_label("Monday")).to_have_value("09:00-17:00")
     without_faults(helper)
+    assert faults == []
+
+
+def test_the_same_in_dutch_by_a_helper_who_may_not_do_everything(
+    browser: Browser, process: Process, dutch: pyotp.TOTP
+) -> None:
+    helper = browser.new_context(locale="nl-NL", viewport={"width": 1024, "height": 900}).new_page()
+    faults: list[str] = []
+    helper.on("pageerror", lambda error: faults.append(str(error)))
+    base = process.url.replace("127.0.0.1", "localhost")
+    helper.goto(f"{base}/console")
+    without_faults(helper)
+    helper.get_by_label("E-mail").fill("bea@example.org")
+    helper.get_by_label("Wachtwoord").fill(PASSWORD)
+    helper.get_by_label("Code uit je app").fill("000000")
+    helper.get_by_role("button", name="Inloggen").click()
+    expect(helper.get_by_role("alert")).to_contain_text("klopt niet")
+    helper.get_by_label("Wachtwoord").fill(PASSWORD)
+    helper.get_by_label("Code uit je app").fill(dutch.now())
+    helper.keyboard.press("Enter")
+    expect(helper.get_by_text("Er wacht niemand.")).to_be_visible(timeout=PATIENCE_MS)
+
+    person = browser.new_context(locale="nl-NL", viewport={"width": 390, "height": 800}).new_page()
+    person.goto(process.url)
+    person.locator("#input").fill("mijn man slaat mij")
+    person.keyboard.press("Enter")
+    row = helper.get_by_role("link", name="Mishandeling")
+    expect(row).to_be_visible(timeout=PATIENCE_MS)
+    row.click()
+    expect(helper.get_by_text("heeft nog niet gezegd")).to_be_visible()
+    person.get_by_role("button", name="Nee", exact=True).click()
+    expect(helper.get_by_text("De persoon wil niet")).to_be_visible(timeout=PATIENCE_MS)
+    expect(helper.locator(".line")).to_have_count(0)
+    helper.get_by_role("button", name="Deze zaak oppakken").click()
+    helper.get_by_label("Schrijf naar de persoon").fill("Ik ben Bea. Ben je nu veilig?")
+    helper.keyboard.press("Control+Enter")
+    expect(person.locator(".bot.staff")).to_contain_text("Ben je nu veilig?", timeout=PATIENCE_MS)
+    person.locator("#input").fill("ja, hij is weg")
+    person.keyboard.press("Enter")
+    expect(helper.locator(".line.person")).to_contain_text("hij is weg", timeout=PATIENCE_MS)
+    expect(helper.get_by_text("slaat mij")).to_have_count(0)
+    helper.get_by_label("Notitie voor collega's").fill("Belt zelf met Veilig Thuis.")
+    helper.get_by_role("button", name="Notitie bewaren").click()
+    expect(helper.locator(".line.note")).to_contain_text("Belt zelf")
+    without_faults(helper)
+    address = helper.url
+    helper.get_by_label("Hoe is het afgelopen?").select_option("referred")
+    helper.get_by_role("button", name="Afsluiten").click()
+    expect(helper.get_by_text("Er wacht niemand.")).to_be_visible(timeout=PATIENCE_MS)
+    for forbidden in (address, f"{base}/console/log"):
+        assert helper.goto(forbidden).status == 403
+        expect(helper.get_by_text("Dit mag je niet. De poging staat in het logboek.")).to_be_visible()
+        without_faults(helper)
+    helper.get_by_role("button", name="Uitloggen").click()
+    expect(helper.get_by_label("Wachtwoord")).to_be_visible()
     assert faults == []
 
 

@@ -14,14 +14,16 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import Author, Reply
-from bot import cases, dead_letters, inbox, outbox, staff
+from bot import cases, dead_letters, duty, inbox, outbox, staff
 from bot.console import marks, views
 from bot.console.marks import Once, QueueMarks
+from bot.duty import Plan
 from bot.inbox import Incoming, Kind
 from bot.models import Case, OutboxMessage
 from bot.service import Service
 from bot.web.events import Announcer
 from tests.bot.console.people import CRY, Person, case_of, do, log_of, send
+from tests.conftest import NOW
 from tests.patience import until
 
 Enter = Callable[..., TestClient]
@@ -150,6 +152,24 @@ def test_the_queue_is_read_and_drawn_once_for_all_who_see_the_same_and_names_eac
     assert [">ann<" in page.partition('id="live"')[2] for page in pages] == [True, True, False, True]
     assert shown(bob.get("/console/queue?owner=me").text) == []
     assert shown(ann.get("/console/queue?owner=me").text) == [three[0]]
+
+
+def test_the_time_a_case_has_waited_stands_against_the_target_of_its_kind(
+    app: Any, enter: Enter, sessions: sessionmaker[Session], three: list[int]
+) -> None:
+    ann, abuse, suicide = enter("ann"), three[0], three[1]
+    with sessions.begin() as session:
+        duty.change(session, Plan(targets={"urgent.abuse": 30, "urgent.suicide": 5}), "ann", seen=0, now=NOW)
+        for case in (abuse, suicide):
+            session.get_one(Case, case).waiting_since -= timedelta(minutes=7)
+    app.state.announcer.announce("queue")
+    rows = dict(
+        re.findall(r'href="/console/cases/(\d+)".*?\n *(<td class="since.*?</td>)', ann.get("/console/queue").text)
+    )
+    assert "late" not in rows[str(abuse)]
+    assert "of 30" in rows[str(abuse)]
+    assert "7 min" in rows[str(suicide)]
+    assert "late" in rows[str(suicide)]
 
 
 @pytest.fixture
