@@ -162,7 +162,7 @@ def test_the_same_in_dutch_by_a_helper_who_may_not_do_everything(
     person.goto(process.url)
     person.locator("#input").fill("mijn man slaat mij")
     person.keyboard.press("Enter")
-    row = helper.get_by_role("link", name="Mishandeling")
+    row = helper.get_by_role("link", name="Gevaar")
     expect(row).to_be_visible(timeout=PATIENCE_MS)
     row.click()
     expect(helper.get_by_text("heeft nog niet gezegd")).to_be_visible()
@@ -189,6 +189,7 @@ def test_the_same_in_dutch_by_a_helper_who_may_not_do_everything(
         assert helper.goto(forbidden).status == 403
         expect(helper.get_by_text("Dit mag je niet. De poging staat in het logboek.")).to_be_visible()
         without_faults(helper)
+    helper.get_by_role("link", name="Terug naar de wachtrij").click()
     helper.get_by_role("button", name="Uitloggen").click()
     expect(helper.get_by_label("Wachtwoord")).to_be_visible()
     assert faults == []
