@@ -15,9 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import structlog
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Row, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from bot import duty
@@ -126,7 +127,9 @@ def is_anything_due(session: Session, *, now: datetime) -> bool:
     alerts = _to_send(now).with_only_columns(StaffAlert.id).limit(1)
     if session.scalar(alerts) is not None:
         return True
-    waiting = session.scalars(_waiting()).all()
+    # Looked at twice a second: whole objects of some hundred cases would take a good part of that.
+    columns = (Case.kind, Case.alert_step, Case.waiting_since, Case.opened_at)
+    waiting = session.execute(_waiting().with_only_columns(*columns)).all()
     if not waiting:
         return False
     plan = duty.plan_of(session)
@@ -248,7 +251,7 @@ def _to_send(now: datetime) -> Select[tuple[StaffAlert]]:
     return select(StaffAlert).where(*open_ones).order_by(StaffAlert.id).limit(AT_ONCE)
 
 
-def _due(case: Case, plan: Plan, now: datetime, *, is_open: bool) -> int:
+def _due(case: Case | Row[Any], plan: Plan, now: datetime, *, is_open: bool) -> int:
     """How many steps the time of a case has come for; `is_open`: whether somebody is there by the plan."""
     if case.kind == ASKED and not is_open:
         return 0
@@ -256,8 +259,8 @@ def _due(case: Case, plan: Plan, now: datetime, *, is_open: bool) -> int:
     return min(1 + _minutes(case, now) // plan.target(case.kind), last)
 
 
-def _minutes(case: Case, now: datetime) -> int:
-    since = case.waiting_since or case.opened_at
+def _minutes(case: Case | Row[Any], now: datetime) -> int:
+    since: datetime = case.waiting_since or case.opened_at
     return max(int((now - since).total_seconds() // 60), 0)
 
 

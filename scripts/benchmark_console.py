@@ -1,7 +1,7 @@
 """Speed of the console with 500 waiting cases and 20 helpers signed in: its queue page, and from a cry for help to the alert.
 
 `python scripts/benchmark_console.py` prints a table. The service runs without a model: what is measured is the way of a cry, which
-needs none. Each helper listens as an open page does and fetches the queue anew at each change.
+needs none. Each helper listens as an open page does and fetches the queue anew at each change, as soon after it as a page does.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -34,6 +35,7 @@ ROOT = Path(__file__).parents[1]
 PORT = 8767
 URL = f"http://127.0.0.1:{PORT}"
 CASES, HELPERS, CRIES, PAGES = 500, 20, 30, 100
+SPREAD_SECONDS = 0.3  # of the pages that fetch the queue after a change: `SPREAD_MS` of console.js
 PAUSE_SECONDS = 1.0  # between two cries
 PATIENCE_SECONDS = 10.0
 CRY = "he has a knife and wants to kill me"
@@ -164,6 +166,7 @@ class _OpenConsole:
         self.heard_at += [time.perf_counter()] * len(new)
 
     async def _renew(self) -> None:
+        await asyncio.sleep(random.uniform(0, SPREAD_SECONDS))
         self.renewals.append(await self.fetch())
 
 

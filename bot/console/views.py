@@ -139,7 +139,7 @@ def queue(session: Session, chosen: Filter, staff_id: str, *, closed: bool, now:
         One page of them, and whether there are more.
 
     """
-    statement = select(Case, Staff.name).outerjoin(Staff, Staff.id == Case.owner)
+    statement = select(*_ROW).outerjoin(Staff, Staff.id == Case.owner)
     statement = statement.offset((chosen.page - 1) * MOST_SHOWN).limit(MOST_SHOWN + 1)
     for column, value in ((Case.kind, chosen.kind), (Case.language, chosen.language), (Case.channel, chosen.channel)):
         if value:
@@ -152,7 +152,7 @@ def queue(session: Session, chosen: Filter, staff_id: str, *, closed: bool, now:
         waits = sql_case((Case.state == State.WAITING, 0), else_=1)
         statement = statement.where(Case.state != State.CLOSED).order_by(waits, Case.priority, Case.id)
     there = presence.looking(session, now=now)
-    rows = [_row(found, name, now, there.get(found.id, ())) for found, name in session.execute(statement)]
+    rows = [_row(found, now, there.get(found.id, ())) for found in session.execute(statement)]
     return rows[:MOST_SHOWN], len(rows) > MOST_SHOWN
 
 
@@ -183,11 +183,11 @@ def mark_of_case(session: Session, row: Row, staff_id: str) -> str:
 
 def find(session: Session, case_id: int, *, now: datetime) -> Row | None:
     """A case without what was said in it."""
-    statement = select(Case, Staff.name).outerjoin(Staff, Staff.id == Case.owner).where(Case.id == case_id)
+    statement = select(*_ROW).outerjoin(Staff, Staff.id == Case.owner).where(Case.id == case_id)
     found = session.execute(statement).one_or_none()
     if found is None:
         return None
-    return _row(found[0], found[1], now, presence.looking(session, now=now).get(case_id, ()))
+    return _row(found, now, presence.looking(session, now=now).get(case_id, ()))
 
 
 def may_see(person: Person, row: Row) -> bool:
@@ -254,7 +254,23 @@ def log(session: Session) -> list[tuple[AuditEntry, str | None]]:
     return [(entry, name) for entry, name in session.execute(statement)]
 
 
-def _row(case: Case, owner_name: str | None, now: datetime, watchers: Sequence[tuple[str, str]]) -> Row:
+# Columns and no objects: a queue of a hundred cases is drawn at every change.
+_ROW = (
+    Case.id,
+    Case.kind,
+    Case.priority,
+    Case.language,
+    Case.channel,
+    Case.state,
+    Case.owner,
+    Case.opened_at,
+    Case.waiting_since,
+    Case.closed_at,
+    Staff.name,
+)
+
+
+def _row(case: Any, now: datetime, watchers: Sequence[tuple[str, str]]) -> Row:
     since = case.waiting_since if case.state == State.WAITING and case.waiting_since is not None else case.opened_at
     minutes = int(((case.closed_at or now) - since).total_seconds() // 60)
     return Row(
@@ -265,7 +281,7 @@ def _row(case: Case, owner_name: str | None, now: datetime, watchers: Sequence[t
         case.channel,
         case.state,
         case.owner,
-        owner_name,
+        case.name,
         max(minutes, 0),
         watchers,
     )

@@ -33,6 +33,12 @@ async function renew() {
   document.title = fresh.title;
 }
 
+// All open pages hear of a change at the same instant: they ask for the new one within a moment, each at its own time, and of several
+// changes in it for the last only. Alerts don't wait for that.
+const SPREAD_MS = 300;
+let renewal = null;
+function renewSoon() { renewal ??= setTimeout(() => { renewal = null; renew(); }, Math.random() * SPREAD_MS); }
+
 function isWriting() {
   return [...document.querySelectorAll("textarea")].some((field) => field.value.trim());
 }
@@ -41,7 +47,7 @@ function offline(isSo) { connection.textContent = isSo ? connection.dataset.text
 
 if (events) {
   const stream = new EventSource(events);
-  stream.addEventListener("changed", () => { if (live) renew(); });
+  stream.addEventListener("changed", () => { if (live) renewSoon(); });
   stream.addEventListener("waiting", hearWaiting);
   stream.addEventListener("signed_out", () => { stream.close(); again(); });
   stream.addEventListener("open", () => offline(false));
