@@ -1,7 +1,7 @@
 """Cases opened anew: until when what was said may be read, and the first answer of all. Alerts that go together: when, and with which
 
 Revision ID: 0013
-Revises: 0011
+Revises: 0012
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from knowledge.database import UtcDateTime
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
