@@ -26,6 +26,7 @@ class ActionAnswer(ReplyAction):
         """The short answer, the steps, who can help and the source; under a warning where the message may be urgent."""
         topic = str(context.tracker.latest_message["intent"]["name"])
         reply, slots = first_answer(context, topic, group=context.group)
+        reply = with_other_subject(context, reply)
         urgency = context.tracker.latest_message.get("urgency") or {}
         if urgency.get("level") == "possible":
             reply = with_urgent_offer(context, reply, urgency["label"])
@@ -109,6 +110,17 @@ def _who_answers_now(answer: Answer) -> tuple[Contact, ...]:
     open_now = [contact for contact in by_phone if contact.is_open]
     not_closed = [contact for contact in by_phone if contact.is_open is not False]
     return tuple((open_now or not_closed or by_phone or answer.contacts)[:1])
+
+
+def with_other_subject(context: Context, reply: Reply) -> Reply:
+    """The same reply with a button to the other subject of a message that has two, before all others."""
+    other = str(context.tracker.latest_message.get("other_subject"))
+    buttons = [
+        Button(label=choice.label, payload=f"/{choice.topic}")
+        for choice in answers.choices(context.content, [other], context.language)
+    ]
+    others = [button for button in reply.buttons if button not in buttons]
+    return reply.model_copy(update={"buttons": (*buttons, *others)})
 
 
 def with_urgent_offer(context: Context, reply: Reply, kind: str) -> Reply:

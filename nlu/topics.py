@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,16 @@ import numpy as np
 from nlu.encoder import Vector, reckon_all
 from nlu.meaning import MeaningModel
 from nlu.ngrams import FORMAT, Floats, LinearModel, model_file, softmax
+from nlu.urgency import PREFIX
 
 # The n-grams decide alone from this probability on: the encoder would cost twenty times as much and change nothing.
 WORDS_SURE = 0.8
+# A message with a second subject says so in a sentence of its own, or it keeps some of the likelihood. Measured on pairs of
+# messages put together (docs/models.md).
+SENTENCE_SURE, SECOND_LEAST = 0.5, 0.1
+SHORTEST_SENTENCE = 3  # words; less names no subject
+MOST_SENTENCES = 8
+_BETWEEN_SENTENCES = re.compile(r"[.!?;]\s+|\n+")
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,23 @@ class TopicModel:
                     rows[i] = self._meaning.probabilities(scores[i], vector.numbers)
         return [[Guess(self._words.labels[i], float(row[i])) for i in np.argsort(-row)] for row in rows]
 
+    def other_subject(self, text: str, ranking: Sequence[Guess]) -> str | None:
+        """The label of a second subject beside the likeliest; None where the message is about one thing.
+
+        Args:
+            ranking: of the whole text, likeliest first.
+
+        """
+        sentences = [part for part in _BETWEEN_SENTENCES.split(text) if len(part.split()) >= SHORTEST_SENTENCE]
+        said = [self._by_words(part) for part in sentences[:MOST_SENTENCES]] if len(sentences) > 1 else []
+        said = sorted((g for g in said if g.confidence >= SENTENCE_SURE), key=lambda g: g.confidence, reverse=True)
+        others = [*said, *(guess for guess in ranking if guess.confidence >= SECOND_LEAST)]
+        return next((g.label for g in others if g.label != ranking[0].label and _is_subject(g.label)), None)
+
+    def _by_words(self, text: str) -> Guess:
+        row = softmax(self._words.scores_of_one(text) / self._words.temperature)
+        return Guess(self._words.labels[int(row.argmax())], float(row.max()))
+
     def save(self, path: Path) -> None:
         """Write the model file: both models in one, so that it answers without the encoder too."""
         beside = self._meaning.arrays() if self._meaning else {}
@@ -83,3 +108,8 @@ class TopicModel:
         """Read the model file; raises `nlu.ngrams.ModelFileError` where it is no such file."""
         with model_file(path, FORMAT) as data:
             return cls(LinearModel.from_arrays(data), MeaningModel.from_arrays(data))
+
+
+def _is_subject(label: str) -> bool:
+    """Whether a label is a topic to read about: no emergency, which has a way of its own, and nothing said to the bot."""
+    return "." in label and not label.startswith(PREFIX)

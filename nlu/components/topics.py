@@ -95,12 +95,13 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
         typed = [message for message in messages if not str(message.get(TEXT) or "").startswith("/")]
         texts = [str(message.get(TEXT) or "") for message in typed]
         ranked = self._model.rank_all(texts, [message.get(MEANING) for message in typed])
-        for message, guesses in zip(typed, ranked, strict=True):
+        for message, text, guesses in zip(typed, texts, ranked, strict=True):
             ranking = [{"name": g.label, "confidence": g.confidence} for g in guesses[:RANKING_LENGTH]]
             message.set(BY_WORDS, not self._model.can_use(message.get(MEANING)))
             message.set(PROBABILITIES, {g.label: g.confidence for g in guesses})
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
+            message.set("other_subject", self._model.other_subject(text, guesses), add_to_output=True)
         return messages
 
     def _encodings(self, texts: list[str]) -> Floats | None:

@@ -368,3 +368,21 @@ def test_messages_read_together_are_understood_as_they_are_alone(assistant: Any,
     assert [turn.parsed is not None for turn in read] == [True] * len(turns) + [False]
     for turn, alone in zip(read, [*turns, pressed], strict=True):
         assert asyncio.run(assistant.respond(turn)) == asyncio.run(assistant.respond(alone))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my boss hasn't paid my wages for two months. where can i find a family doctor?",
+        "szef nie wypłacił mi pensji za dwa miesiące\njak zapisać się do lekarza rodzinnego",
+    ],
+)
+def test_a_message_with_two_subjects_is_answered_and_the_other_one_offered(talk: Talk, text: str) -> None:
+    reply = talk.say(text)
+    assert {reply.topic, payloads(reply)[0].removeprefix("/")} == {"work.unpaid_wages", "care.gp"}
+
+
+def test_a_message_about_one_thing_offers_no_other_before_its_own_buttons(talk: Talk) -> None:
+    reply = talk.say("my boss hasn't paid my wages for two months")
+    assert reply.topic == "work.unpaid_wages"
+    assert payloads(reply)[0] in ("/steps", "/more")
