@@ -81,6 +81,7 @@ def test_without_a_person_nothing_is_fetched_and_the_answer_is_the_honest_one(
 @pytest.mark.parametrize(
     ("sent", "failure"),
     [(b"<html><script>", "wrong_kind"), (PICTURE + bytes(MOST_BYTES), "too_large"), (None, "gone")],
+    ids=["wrong_kind", "too_large", "gone"],  # not by their bytes
 )
 def test_what_is_too_large_or_no_picture_sound_or_document_is_not_kept(
     meta: MetaServer, start: Any, service: Service, sent: bytes | None, failure: str
