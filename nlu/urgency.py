@@ -70,7 +70,8 @@ class PhraseRules:
 
     Args:
         patterns: by language. `not_now` phrases ("last year", "for school") turn `certain` into `possible` for the kinds that
-            can be over; `told` ones ("in a film") do for all kinds but suicide.
+            can be over; `told` ones ("in a film") do for all kinds but suicide. Each of those is held back by "me" and "help":
+            whoever is beaten may have watched a film, too.
 
     `faults` names the phrases that cannot be read, by language.
 

@@ -78,6 +78,24 @@ def test_a_tale_makes_violence_possible_and_never_a_wish_to_die(text: str, level
     assert found.level is level
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "we watched a film and my husband started to strangle me",
+        "we saw a film and after that he raped me",
+        "In a film I learned a signal. My husband beats me every day, please help",
+        "oglądałam film a mąż zaczął mnie dusić",
+        "mąż mnie bije bo przegrał w grze, boję się",
+        "я смотрела фильм и муж меня избил",
+        "муж меня бьет, помогите, я сижу в ванной, он в игре проиграл",
+    ],
+)
+def test_a_film_takes_nothing_back_from_whoever_speaks_of_themselves(content: Content, text: str) -> None:
+    found = PhraseRules(content.urgency).find(text)
+    assert found is not None
+    assert found.level is Level.CERTAIN
+
+
 def test_a_tale_is_not_certain_by_the_model_alone() -> None:
     found = decide(RULES, {"urgent.abuse": 0.9}, "in the film he hits her")
     assert found is not None
