@@ -7,7 +7,7 @@ stop is a single machine that fills the disk.
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -28,7 +28,7 @@ class Window:
     def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
         self._clock = clock
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+        self._times: OrderedDict[str, list[float]] = OrderedDict()
 
     def allows(self, key: str) -> bool:
         """Count one more; False where that is one too many, and then it does not count."""
@@ -45,12 +45,11 @@ class Window:
         """Count one that happened."""
         self._within(key, at).append(self._clock() if at is None else at)
 
-    def _within(self, key: str, at: float | None) -> deque[float]:
+    def _within(self, key: str, at: float | None) -> list[float]:
         now = self._clock() if at is None else at
-        times = self._times.setdefault(key, deque())
-        self._times.move_to_end(key)
-        while times and times[0] <= now - WINDOW_SECONDS:
-            times.popleft()
+        # Messengers bring what waited in any order: the minute before counts, and so does the one after.
+        times = [one for one in self._times.pop(key, ()) if abs(one - now) < WINDOW_SECONDS]
+        self._times[key] = times
         while len(self._times) > MOST_KEYS:
             self._times.popitem(last=False)
         return times

@@ -24,7 +24,7 @@ from bot.addresses import AddressBook
 from bot.bidi import isolated
 from bot.channels.port import Channel, Moved, Received, RetryLaterError, UndeliverableError
 from bot.frozen import FrozenPath
-from bot.inbox import Found, Kind
+from bot.inbox import Found, Incoming, Kind
 from bot.limits import URGENT_PER_MINUTE, WINDOW_SECONDS, Window
 from bot.writer import Writer
 from knowledge.database import reading
@@ -32,6 +32,7 @@ from knowledge.database import reading
 STORE_SECONDS = 5.0
 LOOK_SECONDS = 0.3  # somebody in danger looks at the phone meanwhile
 MOST_REMEMBERED = 5000
+NOT_PRESSED = frozenset({"/cannot_read", "/group"})  # what channels say of messages without words
 
 log = structlog.get_logger()
 
@@ -85,9 +86,7 @@ class Reception:
         frozen = self._frozen()
         judged = frozen.judge(text)
         reply = frozen.urgent_reply(text, language=None, hint=incoming.hint, now=now)
-        # What nobody may miss has a limit of its own, by what it is about: the first of each kind is always heard.
-        stop = frozen.stopped(text, language=None, hint=None)
-        about = judged.label if judged is not None else "stop" if stop is not None else ""
+        about = judged.label if judged is not None else _about(incoming, frozen)
         limit, key = self._urgent if about else self._ordinary, f"{channel.name}:{received.address}:{about}"
         if not limit.has_room(key, at=received.written_at):
             await self._slow_down(channel, received, text)
@@ -180,6 +179,14 @@ class Reception:
             content = self._frozen().content
             handover.ask_consent(session, content, found.id, language=arrived.help.language, now=now)
         return True
+
+
+def _about(incoming: Incoming, frozen: FrozenPath) -> str:
+    """What nobody may miss has a limit of its own, by what it is about: the first of each kind is always heard."""
+    if incoming.kind is Kind.BUTTON:
+        # The help behind a button, or a yes to staff. Pictures without end are no buttons.
+        return "" if incoming.body in NOT_PRESSED else "button"
+    return "stop" if frozen.stopped(incoming.body, language=None, hint=None) is not None else ""
 
 
 def _storable(received: Received) -> Received:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from sqlalchemy import text
@@ -54,6 +55,22 @@ def test_stop_is_heard_however_much_was_written(telegram: TelegramServer, start:
     until(lambda: any("only write when you do" in said for said in telegram.texts(7)))
 
 
+def test_the_button_of_an_emergency_is_heard_however_much_was_written(
+    telegram: TelegramServer, start: Any, service: Service
+) -> None:
+    start(**over_telegram(telegram), messages_per_minute=MOST)
+    for number in range(MOST + 5):
+        telegram.say(7, f"number {number}", date=int(time.time()))
+    message = {"message_id": 5, "date": 1_764_000_000, "chat": {"id": 7, "type": "private"}, "text": "said"}
+    telegram.press(7, "/urgent.danger", message)
+
+    def stored() -> list[str]:
+        with service.engine.connect() as connection:
+            return list(connection.execute(text("SELECT body FROM inbox WHERE kind = 'button'")).scalars())
+
+    until(lambda: stored() == ["/urgent.danger"])
+
+
 def test_cries_without_end_keep_nobody_waiting(telegram: TelegramServer, start: Any, service: Service) -> None:
     start(**over_telegram(telegram), messages_per_minute=MOST)
     for _ in range(URGENT_PER_MINUTE + 5):
@@ -70,6 +87,13 @@ def test_cries_without_end_keep_nobody_waiting(telegram: TelegramServer, start: 
 def test_whoever_wrote_all_day_while_the_service_stood_still_is_answered(telegram: TelegramServer, start: Any) -> None:
     for number in range(MOST + 2):
         telegram.say(7, f"number {number}", date=1_764_000_000 + 60 * number)
+    start(**over_telegram(telegram), messages_per_minute=MOST)
+    until(lambda: len(heard(telegram, 7)) == MOST + 2)
+
+
+def test_what_waited_is_no_flood_where_the_newest_comes_first(telegram: TelegramServer, start: Any) -> None:
+    for number in range(MOST + 2):
+        telegram.say(7, f"number {number}", date=1_764_000_000 - 120 * number)
     start(**over_telegram(telegram), messages_per_minute=MOST)
     until(lambda: len(heard(telegram, 7)) == MOST + 2)
 
