@@ -74,7 +74,10 @@ def ask_consent(
             for answer in ("yes", "no")
         ),
     )
-    outbox.store_word(session, conversation_id, reply, now=now)
+    try:
+        outbox.store_word(session, conversation_id, reply, now=now)
+    except outbox.StoppedError:
+        return  # they said STOP after the cry that is answered now: the number is said, and no more is asked
     # Typed, "yes" and "1" say the same as the button.
     outbox.add_slots(session, conversation_id, {"asked": CONSENT, OFFERED: ["/affirm", "/deny"]})
 

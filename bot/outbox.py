@@ -159,7 +159,12 @@ def store_silence(
 
 
 def give_back(session: Session, conversation_id: str, *, since: datetime) -> None:
-    """Let the assistant answer what came in `since` and after the last word of staff, and nobody has answered."""
+    """Let the assistant answer what came in `since` and after the last word of staff, and nobody has answered.
+
+    Nothing to whoever said STOP: they may not hold the phone alone any more, and were promised that nothing comes.
+    """
+    if session.scalar(select(Conversation.stopped_at).where(Conversation.id == conversation_id)) is not None:
+        return
     mine = OutboxMessage.conversation_id == conversation_id
     by_staff = OutboxMessage.reply["author"].as_string() == Author.STAFF.value
     last_word = session.scalar(select(func.max(OutboxMessage.created_at)).where(mine, by_staff))

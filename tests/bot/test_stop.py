@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from sqlalchemy.orm import Session, sessionmaker
 from actions.reply import Reply
 from bot import cases, inbox, outbox
 from bot.cases import CaseStateError
+from bot.conversations import Worker
 from bot.desk import Desk
 from bot.duty import ASKED
 from bot.frozen import FrozenPath
 from bot.inbox import Incoming, Kind
-from bot.models import AuditEntry, Conversation, OutboxMessage
+from bot.models import AuditEntry, Case, Conversation, InboxMessage, OutboxMessage
 from bot.service import Service
 from bot.staff import Role
 from knowledge.files import Content
@@ -104,6 +106,34 @@ def test_staff_reach_nobody_who_said_stop_and_are_told(
         desk.claim(session, case_id, helper, now=NOW)
         desk.say(session, case_id, helper, "yes?", now=NOW)
         assert session.query(OutboxMessage).order_by(OutboxMessage.id.desc()).first().reply["text"] == "yes?"
+
+
+def test_the_bot_answers_nothing_old_after_a_stop_when_staff_let_go(
+    service: Service, sessions: sessionmaker[Session], desk: Desk, talk: Talk
+) -> None:
+    talk.turn(says(), "a person please")
+    case_id, helper = claimed(sessions, service, desk, talk)
+    later = NOW + timedelta(minutes=1)
+    talk.turn(says(), "are you there?", now=later)
+    talk.turn(says(), "stop", now=later)
+    with sessions.begin() as session:
+        desk.hand_back(session, case_id, helper, now=later)
+        assert session.query(InboxMessage).filter(InboxMessage.handled_at.is_(None)).count() == 0
+
+
+def test_a_cry_that_only_the_model_knows_gets_its_number_where_stop_was_said_before_the_model_was_there(
+    service: Service, sessions: sessionmaker[Session], talk: Talk, frozen: FrozenPath
+) -> None:
+    account_of(service, "ann", Role.HELPER)
+    talk.turn(None, "something that no phrase tells")
+    talk.turn(None, "stop")
+    number = Reply(language="en", text="call 112", topic="urgent.danger", is_urgent=True)
+    worker = Worker(service.writer, lambda: frozen, clock=lambda: NOW)
+    worker.use(Scripted(number))
+    worker.take_turns()
+    with sessions() as session:
+        assert outbox.after(session, talk.id)[-1].reply["text"] == "call 112"
+        assert session.query(Case).one().kind == "urgent.danger"
 
 
 def test_a_stop_that_was_followed_by_a_question_is_over(talk: Talk, sessions: sessionmaker[Session]) -> None:
