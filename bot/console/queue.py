@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 from sse_starlette.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
@@ -44,9 +45,9 @@ async def home(person: SignedIn) -> Response:
     return RedirectResponse("/console/queue" if person.role in TAKES_CASES else "/console/canned", 303)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Shown:
-    """One page of the queue: the same for all who chose the same."""
+    """One page of the queue, the same for all who chose the same, as it was read once: read again it is another one."""
 
     rows: Sequence[views.Row]
     has_more: bool
@@ -68,24 +69,25 @@ async def queue(request: Request, person: Helper, chosen: Annotated[views.Filter
     if closed and not sees_all:
         await access.refuse(request, person)
 
-    def read() -> _Shown:
-        with reading(service.sessions) as session:
-            rows, has_more = views.queue(session, chosen, person.id, closed=closed, now=now)
-            choices, waiting = views.choices(session, closed=closed), views.waiting(session)
-            return _Shown(rows, has_more, choices, waiting, dead_letters.count(session), duty.plan_of(session))
+    def read(session: Session) -> _Shown:
+        rows, has_more = views.queue(session, chosen, person.id, closed=closed, now=now)
+        choices, waiting = views.choices(session, closed=closed), views.waiting(session)
+        return _Shown(rows, has_more, choices, waiting, dead_letters.count(session), duty.plan_of(session))
 
     def look() -> tuple[_Shown, Markup, bool]:
         mine = person.id if chosen.owner == "me" else None
-        shown = once.read(("queue", chosen, closed, mine), read, now=now)
-        named = person.id if shown.names(person.id) else None
-
-        def draw() -> Markup:
-            pages = _pages(chosen, closed=closed, has_more=shown.has_more)
-            parts = {"person": person, "shown": shown, "closed": closed, "pages": pages}
-            return part("queue_live.html", person.language, **parts)
-
-        live = once.read(("drawn", chosen, closed, mine, named, person.language), draw, now=now)
+        # Has its connection before it waits for others: whoever makes for all must not wait for one that those who wait hold.
         with reading(service.sessions) as session:
+            shown = once.read(("queue", chosen, closed, mine), lambda: read(session), now=now)
+            named = person.id if shown.names(person.id) else None
+
+            def draw() -> Markup:
+                pages = _pages(chosen, closed=closed, has_more=shown.has_more)
+                parts = {"person": person, "shown": shown, "closed": closed, "pages": pages}
+                return part("queue_live.html", person.language, **parts)
+
+            # Of this very reading: drawn after a further announcement it would pass for what was read since.
+            live = once.read(("drawn", shown, named, person.language), draw, now=now)
             return shown, live, sees_all and not duty.is_saved(session)
 
     shown, live, lacks_plan = await run_in_threadpool(look)
@@ -147,8 +149,10 @@ async def listen(
             there = sign_in.person_of(session, token, now=now)
             if there is None or there.role not in TAKES_CASES:
                 return None
-            if before is not None:
-                return before
+        if before is not None:
+            return before
+        # Another transaction, which has seen nothing yet: what was read for all must not be older than the last announcement.
+        with reading(service.sessions) as session:
             mark, waiting = request.app.state.queue_marks.read(session, now=now)
             if case is None:
                 return mark, waiting

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,11 +12,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import event
 from sqlalchemy.orm import Session, sessionmaker
 
 from actions.reply import Author, Reply
-from bot import cases, dead_letters, duty, inbox, outbox, staff
-from bot.console import marks, views
+from bot import cases, dead_letters, duty, inbox, outbox, sign_in, staff
+from bot.console import marks, queue, views
 from bot.console.marks import Once, QueueMarks
 from bot.duty import Plan
 from bot.inbox import Incoming, Kind
@@ -152,6 +154,75 @@ def test_the_queue_is_read_and_drawn_once_for_all_who_see_the_same_and_names_eac
     assert [">ann<" in page.partition('id="live"')[2] for page in pages] == [True, True, False, True]
     assert shown(bob.get("/console/queue?owner=me").text) == []
     assert shown(ann.get("/console/queue?owner=me").text) == [three[0]]
+
+
+def test_what_is_read_for_all_is_never_older_than_the_last_announcement(
+    app: Any, enter: Enter, sessions: sessionmaker[Session], three: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marks, "BELIEVED", timedelta(hours=1))
+    ann, original, opened = enter("ann"), sign_in.person_of, []
+
+    def a_cry_comes_after_that(session: Session, *given: Any, **more: Any) -> Any:
+        found = original(session, *given, **more)
+        if app.state.announcer.listeners("queue") and not opened:
+            with sessions.begin() as other:
+                opened.append(open_case(other, "d", "urgent.danger", "pl", "telegram"))
+            app.state.announcer.announce("queue")
+        return found
+
+    monkeypatch.setattr(sign_in, "person_of", a_cry_comes_after_that)
+    with ThreadPoolExecutor(1) as pool:
+        heard = pool.submit(lambda: ann.get("/console/events").text)
+        until(lambda: opened)
+        with sessions.begin() as session:
+            staff.remove(session, "ann@example.org", now=datetime.now(UTC))
+        told = re.findall(r"event: waiting\r\ndata: (.*)\r\n", heard.result(60))
+    assert json.loads(told[-1]) == [*three, *opened]
+
+
+def test_a_page_drawn_while_something_changes_is_shown_to_nobody_who_asks_after_that(
+    app: Any, enter: Enter, three: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marks, "BELIEVED", timedelta(hours=1))
+    ann, bob, eve = enter("ann"), enter("bob"), enter("eve")
+    original, done = queue._Shown.names, []
+
+    def changes_meanwhile(shown: Any, staff_id: str) -> bool:
+        if not done:
+            done.append(True)
+            do(ann, three[0], "claim")
+        return original(shown, staff_id)
+
+    app.state.announcer.announce("queue")
+    monkeypatch.setattr(queue._Shown, "names", changes_meanwhile)
+    bob.get("/console/queue")
+    assert done
+    assert ">ann<" in eve.get("/console/queue").text.partition('id="live"')[2]
+
+
+def test_nobody_makes_others_wait_while_waiting_for_a_connection(
+    app: Any, enter: Enter, service: Service, three: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, original, late = threading.local(), Once.read, []
+
+    def read(*given: Any, **more: Any) -> Any:
+        here.is_making = True
+        try:
+            return original(*given, **more)
+        finally:
+            here.is_making = False
+
+    def note(*_given: Any) -> None:
+        late.append(getattr(here, "is_making", False))
+
+    ann = enter("ann")
+    monkeypatch.setattr(Once, "read", read)
+    event.listen(service.engine, "checkout", note)
+    app.state.announcer.announce("queue")
+    ann.get("/console/queue")
+    event.remove(service.engine, "checkout", note)
+    assert late
+    assert not any(late)
 
 
 def test_the_time_a_case_has_waited_stands_against_the_target_of_its_kind(
