@@ -187,6 +187,7 @@ def _identity(claims: dict[str, Any]) -> Identity:
     return Identity(
         hashlib.sha256(named.encode()).hexdigest(),
         # Only the truth itself: providers that let people write any address of theirs say "false", or nothing.
-        email if isinstance(email, str) and claims.get("email_verified") is True else None,
+        # ASCII only: "straße" and "strasse" are two domains, and one e-mail address as accounts are looked up.
+        email if isinstance(email, str) and email.isascii() and claims.get("email_verified") is True else None,
         isinstance(methods, list) and "mfa" in methods,
     )

@@ -143,7 +143,7 @@ def prove_code(account: Account, code: str, *, now: datetime) -> Proof | None:
     return Proof(recovery_hash=recovery) if recovery in account.recovery_hashes else None
 
 
-def find_identified(session: Session, identity: Identity, *, now: datetime) -> Identified | None:
+def find_identified(session: Session, identity: Identity) -> Identified | None:
     """The account of somebody whom the provider has sent; None where there is none.
 
     The first time it is the one with the e-mail address that the provider has verified, and from then on the one that the
@@ -155,21 +155,41 @@ def find_identified(session: Session, identity: Identity, *, now: datetime) -> I
         first = select(Staff).where(
             Staff.is_active, Staff.openid_hash.is_(None), Staff.email == staff.normal(identity.email)
         )
-        found = session.scalars(first.with_for_update()).one_or_none()
-        if found is not None:
-            found.openid_hash = identity.subject_hash
-            audit.record(session, found.id, "openid_linked", now=now)
+        found = session.scalars(first).one_or_none()
     return Identified(found.id, found.password_hash is not None) if found is not None else None
 
 
-def start_identified(session: Session, staff_id: str, *, now: datetime) -> str | None:
+def start_identified(session: Session, staff_id: str, subject_hash: str, *, now: datetime) -> str | None:
     """Begin the session of somebody whom the provider has sent with all it takes; None where the account was closed meanwhile."""
     found = session.get_one(Staff, staff_id, with_for_update=True, populate_existing=True)
-    return _begin(session, staff_id, "openid", now=now) if found.is_active and found.openid_hash is not None else None
+    if not found.is_active or not _link(session, found, subject_hash, now=now):
+        return None
+    return _begin(session, staff_id, "openid", now=now)
 
 
-def start(session: Session, staff_id: str, proof: Proof, *, now: datetime) -> str | None:
-    """Begin a session; returns the cookie's token, or None where the code was used before."""
+def _link(session: Session, found: Staff, subject_hash: str, *, now: datetime) -> bool:
+    """Whether an account is that of somebody whom the provider knows; the first time it becomes theirs.
+
+    Only with all that it takes to come in: else one factor would keep its owner out, and count as somebody who is there.
+    """
+    if found.openid_hash is None:
+        found.openid_hash = subject_hash
+        audit.record(session, found.id, "openid_linked", now=now)
+    return found.openid_hash == subject_hash
+
+
+def start(
+    session: Session, staff_id: str, proof: Proof, *, subject_hash: str | None = None, now: datetime
+) -> str | None:
+    """Begin a session.
+
+    Args:
+        subject_hash: of somebody whom the provider of OpenID Connect has sent, to whom the proof was all that was missing.
+
+    Returns:
+        The cookie's token, or None where the code was used before.
+
+    """
     found = session.get_one(Staff, staff_id, with_for_update=True, populate_existing=True)
     if not found.is_active or found.password_hash is None:
         return None
@@ -181,7 +201,15 @@ def start(session: Session, staff_id: str, proof: Proof, *, now: datetime) -> st
         found.recovery_hashes = [one for one in found.recovery_hashes if one != proof.recovery_hash]
     else:
         return None
-    return _begin(session, staff_id, "code" if proof.step is not None else "recovery_code", now=now)
+    by = "code" if proof.step is not None else "recovery_code"
+    if subject_hash is None:
+        return _begin(session, staff_id, by, now=now)
+    return _begin(session, staff_id, f"openid_{by}", now=now) if _link(session, found, subject_hash, now=now) else None
+
+
+def note_refused(session: Session, staff_id: str | None, reason: str, *, now: datetime) -> None:
+    """Let the audit log show that somebody whom the provider has sent was not let in; `staff_id` where there is such an account."""
+    audit.record(session, staff_id or audit.SYSTEM, "openid_refused", details={"reason": reason}, now=now)
 
 
 def _begin(session: Session, staff_id: str, by: str, *, now: datetime) -> str:

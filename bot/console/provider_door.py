@@ -24,11 +24,13 @@ from bot.conversations import utc_now
 from bot.openid import Asked, OpenIdError, Provider
 from bot.service import Service
 from bot.settings import Settings
-from bot.sign_in import Attempts, Proof
+from bot.sign_in import Attempts, Identified, Proof
 from knowledge.database import reading
 
 COOKIE = "__Host-openid"
 PATIENCE_SECONDS = 600
+NOTED_A_MINUTE = 6  # refusals of one account, and of all who have none
+OF_TOKENS = frozenset({"token", "claims", "azp"})  # why the provider's own answer proved nobody
 BACK = "/console/sign-in/provider/back"
 router = APIRouter(prefix="/console/sign-in/provider", include_in_schema=False)
 log = structlog.get_logger()
@@ -68,17 +70,30 @@ async def come_back(request: Request, state: str = "", code: str = "", iss: str 
     try:
         identity = await provider.identify(Asked(**kept), state, code, iss, now=now)
     except OpenIdError as wrong:
+        if wrong.code in OF_TOKENS:
+            await _note(request, None, wrong.code)
         return _refused(request, wrong.code)
-    found = await service.writer.run(lambda session: sign_in.find_identified(session, identity, now=now))
+
+    def find() -> Identified | None:
+        with reading(service.sessions) as session:
+            return sign_in.find_identified(session, identity)
+
+    found, subject = await run_in_threadpool(find), identity.subject_hash
     if found is None:
+        await _note(request, None, "no_account")
         return _refused(request, "no_account", 403, "openid.no_account")
     if identity.had_two_factors or service.settings.oidc_provides_second_factor:
-        token = await service.writer.run(lambda session: sign_in.start_identified(session, found.staff_id, now=now))
-        return _in(request, token)
+        return _in(
+            request,
+            await service.writer.run(
+                lambda session: sign_in.start_identified(session, found.staff_id, subject, now=now)
+            ),
+        )
     if not found.has_codes:
+        await _note(request, found.staff_id, "no_second_factor")
         return _refused(request, "no_second_factor", 403, "openid.no_second_factor")
     response = page(request, "sign_in_code.html")
-    _keep(request, response, "code", {"staff": found.staff_id})
+    _keep(request, response, "code", {"staff": found.staff_id, "subject": subject})
     return response
 
 
@@ -89,7 +104,7 @@ async def enter_code(request: Request) -> Response:
     fields, kept, now = await access.form(request), _kept(request, "code"), utc_now()
     if kept is None:
         return _refused(request, "not_asked")
-    staff_id, attempts = str(kept["staff"]), Attempts(service.key)
+    staff_id, subject, attempts = str(kept["staff"]), str(kept["subject"]), Attempts(service.key)
     address = request.client.host if request.client else ""
     wait = await service.writer.run(lambda session: attempts.begin(session, staff_id, address, now=now))
     if wait is not None:
@@ -102,11 +117,12 @@ async def enter_code(request: Request) -> Response:
         return sign_in.prove_code(account, fields.get("code", "")[:64], now=now)
 
     def begin(session: Session) -> str | None:
-        return sign_in.start(session, staff_id, proof, now=now) if proof is not None else None
+        return sign_in.start(session, staff_id, proof, subject_hash=subject, now=now) if proof is not None else None
 
     proof = await run_in_threadpool(prove)
     token = await service.writer.run(begin)
     if token is None:
+        await _note(request, staff_id, "wrong_code")
         return page(request, "sign_in_code.html", code=401, problem="wrong_code")
     await service.writer.run(lambda session: attempts.forgive(session, staff_id, address))
     return _in(request, token)
@@ -120,6 +136,14 @@ def _in(request: Request, token: str | None) -> Response:
     access.keep(response, token)
     _forget(response)
     return response
+
+
+async def _note(request: Request, staff_id: str | None, reason: str) -> None:
+    """Only what somebody has gone to the provider for, and not without end: the log is not for strangers to fill."""
+    service: Service = request.app.state.service
+    if request.app.state.refusals.allows(staff_id or ""):
+        now = utc_now()
+        await service.writer.run(lambda session: sign_in.note_refused(session, staff_id, reason, now=now))
 
 
 def _refused(request: Request, reason: str, code: int = 401, problem: str = "openid.failed") -> Response:

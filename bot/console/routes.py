@@ -14,6 +14,7 @@ from bot.console import canned, case, door, duty, figures, provider_door, queue,
 from bot.console.access import SignedOutError
 from bot.console.marks import Once, QueueMarks
 from bot.console.pages import HERE, message
+from bot.limits import Window
 
 PASSWORDS_AT_ONCE = 2  # that are looked at: each takes 64 MB and a core
 KNOWN = (
@@ -38,6 +39,7 @@ def install(app: FastAPI) -> None:
     app.state.passwords = asyncio.Semaphore(PASSWORDS_AT_ONCE)
     app.state.once = Once(lambda: app.state.announcer.generation)
     app.state.queue_marks = QueueMarks(app.state.once)
+    app.state.refusals = Window(provider_door.NOTED_A_MINUTE)
     app.state.provider = provider_door.provider_of(app.state.service.settings)
     app.include_router(door.router)
     app.include_router(provider_door.router)

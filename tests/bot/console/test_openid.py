@@ -278,7 +278,7 @@ def test_without_a_second_factor_there_the_code_is_asked_here(
     assert browser.post(form, data={"code": totp.now()}).status_code == 200
     assert browser.get("/console").url.path == "/console/queue"
     with service.sessions() as session:
-        assert session.query(AuditEntry).order_by(AuditEntry.id.desc()).first().details == {"by": "code"}
+        assert session.query(AuditEntry).order_by(AuditEntry.id.desc()).first().details == {"by": "openid_code"}
 
 
 def test_guessing_codes_is_slowed(browser: TestClient, account: Callable[..., str], provider: Provider) -> None:
@@ -303,6 +303,54 @@ def test_who_has_no_codes_here_and_no_second_factor_there_is_not_let_in(
     browser: TestClient, invited: None, provider: Provider, service: Service
 ) -> None:
     provider.changes = {"amr": ["pwd"]}
+    refused(to_provider_and_back(browser), service, 403)
+    with service.sessions() as session:
+        assert session.query(Staff).one().openid_hash is None
+        assert not duty.has_staff(session)  # or people would be promised somebody who can't come in
+
+
+def test_an_account_belongs_to_nobody_at_the_provider_before_the_second_factor(
+    browser: TestClient, app: Any, account: Callable[..., str], provider: Provider
+) -> None:
+    totp = pyotp.TOTP(account("ann"))
+    provider.changes = {"amr": None, "sub": "who has her address, and not her codes"}
+    assert 'name="code"' in to_provider_and_back(browser).text
+    provider.changes = {"amr": None}
+    other = browser_of(app)
+    assert 'name="code"' in to_provider_and_back(other).text
+    form, code = "/console/sign-in/provider/code", {"code": totp.now()}
+    assert other.post(form, data=code).status_code == 200
+    assert browser.post(form, data={"code": totp.at(time.time() + 30)}).status_code == 401
+
+
+def test_the_audit_log_shows_who_came_from_the_provider_and_was_not_let_in_but_strangers_cannot_fill_it(
+    browser: TestClient, account: Callable[..., str], provider: Provider, service: Service
+) -> None:
+    account("ann")
+    provider.changes = {"amr": None}
+    to_provider_and_back(browser)
+    browser.post("/console/sign-in/provider/code", data={"code": "000000"})
+    for changes in ({"nonce": "another"}, *[{"email": "eve@example.org"}] * 9):
+        provider.changes = changes
+        to_provider_and_back(browser)
+    to_provider_and_back(browser, error="denied")
+    to_provider_and_back(browser, state="of another")
+    with service.sessions() as session:
+        ann = session.query(Staff).one().id
+        noted = [
+            (entry.actor, entry.details["reason"])
+            for entry in session.query(AuditEntry).order_by(AuditEntry.id)
+            if entry.action == "openid_refused"
+        ]
+    assert noted == [(ann, "wrong_code"), ("system", "claims"), *[("system", "no_account")] * 5]
+
+
+def test_an_address_that_only_looks_the_same_to_us_is_another(
+    browser: TestClient, service: Service, provider: Provider
+) -> None:
+    with service.sessions.begin() as session:
+        staff.add(session, "ann", "ann@strasse.example", Role.HELPER, "en", book=service.addresses, now=NOW)
+    provider.changes = {"email": "ann@straße.example"}
     refused(to_provider_and_back(browser), service, 403)
 
 
