@@ -276,7 +276,9 @@ def reopen(session: Session, case_id: int, *, now: datetime) -> str:
         "read_until": sql_case((Case.consent == Consent.YES, Case.closed_at), else_=Case.read_until),
         "consent": sql_case((is_no, Case.consent)),
         "consent_at": sql_case((is_no, Case.consent_at)),
-        "hello_at": sql_case((is_no, Case.hello_at)),
+        # Whoever comes says hello anew, and after a no reads what is said from then on, as the person is told: in between they
+        # wrote to the bot, or to others.
+        "hello_at": None,
     }
     return _change(session, case_id, {"state": State.CLOSED}, values)
 

@@ -228,12 +228,34 @@ def test_a_no_after_reopening_takes_back_what_the_yes_let_be_read(
     assert "before the end" not in page
     assert "for the bot alone" not in page
     do(lead, case, "claim")
-    do(lead, case, "say", text="Goodbye.")
+    do(lead, case, "say", text="I am Lea, again.")
+    assert "I am Lea, again." in lead.get(f"/console/cases/{case}").text
+
+
+def test_after_a_no_a_reopened_case_shows_only_what_is_said_after_the_new_hello(
+    enter: Enter, person: Person, sessions: sessionmaker[Session], content: Content
+) -> None:
+    lead, case = enter("lead", Role.LEAD), case_of(sessions)
+    decide(sessions, Consent.NO)
+    do(lead, case, "claim")
+    do(lead, case, "say", text="I am Lea.")
     do(lead, case, "close", outcome="no_answer")
+    person.write("somebody in my room wants to kill me")  # to the bot: another case, which others end
+    with sessions() as session:
+        newer = session.query(Case).order_by(Case.id.desc()).first()
+        assert newer is not None
+        assert newer.id != case
+    do(lead, newer.id, "claim")
+    do(lead, newer.id, "close", outcome="helped")
     do(lead, case, "reopen")
-    assert (
-        "Goodbye." in lead.get(f"/console/cases/{case}").text
-    )  # a no holds, and so does what was said to staff after it
+    do(lead, case, "claim")
+    assert person.hears()[-1] == ("bot", content.phrases["en"].phrases["staff.here.refused"])
+    assert "in my room" not in lead.get(f"/console/cases/{case}").text
+    do(lead, case, "say", text="I am Lea, again.")
+    person.write("no, thank you")
+    page = lead.get(f"/console/cases/{case}").text
+    assert "no, thank you" in page
+    assert "in my room" not in page
 
 
 def test_a_case_is_handed_to_a_colleague_who_goes_on_with_it(
