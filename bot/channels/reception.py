@@ -81,16 +81,32 @@ class Reception:
         """
         received = _storable(received)
         incoming = received.incoming
-        which = (channel.name, received.address, incoming.provider_id)
-        text = incoming.body if incoming.kind is Kind.TEXT else ""
+        text = _text_of(incoming)
         frozen = self._frozen()
         judged = frozen.judge(text)
-        reply = frozen.urgent_reply(text, language=None, hint=incoming.hint, now=now)
         about = judged.label if judged is not None else _about(incoming, frozen)
         limit, key = self._urgent if about else self._ordinary, f"{channel.name}:{received.address}:{about}"
         if not limit.has_room(key, at=received.written_at):
             await self._slow_down(channel, received, text)
             return
+        reply = await self.help(channel, received, now=now)
+        arrived = _Arrived(channel, received, reply, judged is not None, now)
+        is_new = await self._writer.run(lambda session: self._store(session, arrived), within=STORE_SECONDS)
+        if is_new:
+            limit.count(key, at=received.written_at)
+        self._on_stored()
+
+    async def help(self, channel: Channel, received: Received, *, now: datetime) -> Reply | None:
+        """Give the number where somebody is certainly in danger, once, whether or not the message can be stored.
+
+        Returns:
+            The help for this message; None where it is no certain cry.
+
+        """
+        received = _storable(received)
+        incoming = received.incoming
+        which = (channel.name, received.address, incoming.provider_id)
+        reply = self._frozen().urgent_reply(_text_of(incoming), language=None, hint=incoming.hint, now=now)
         if reply is not None and which not in self._helped and not await self._is_with_staff(channel, received, reply):
             try:
                 self._helped[which] = await channel.send(received.address, isolated(reply))
@@ -98,11 +114,7 @@ class Reception:
                 log.warning("help_not_sent_at_once", channel=channel.name, reason=error.reason)
             while len(self._helped) > MOST_REMEMBERED:
                 self._helped.popitem(last=False)
-        arrived = _Arrived(channel, received, reply, judged is not None, now)
-        is_new = await self._writer.run(lambda session: self._store(session, arrived), within=STORE_SECONDS)
-        if is_new:
-            limit.count(key, at=received.written_at)
-        self._on_stored()
+        return reply
 
     async def move(self, channel: Channel, moved: Moved) -> None:
         """Let somebody keep their conversation who has another address now; raises as `take` does."""
@@ -187,6 +199,10 @@ def _about(incoming: Incoming, frozen: FrozenPath) -> str:
         # The help behind a button, or a yes to staff. Pictures without end are no buttons.
         return "" if incoming.body in NOT_PRESSED else "button"
     return "stop" if frozen.stopped(incoming.body, language=None, hint=None) is not None else ""
+
+
+def _text_of(incoming: Incoming) -> str:
+    return incoming.body if incoming.kind is Kind.TEXT else ""
 
 
 def _storable(received: Received) -> Received:

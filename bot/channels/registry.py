@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import InvalidToken, TelegramError
 
 from bot.attachments import Fetcher
@@ -122,6 +123,27 @@ class Channels:
             return
         await self.reception.take(channel, received, now=utc_now())
 
+    async def take_all(self, channel: Channel, received: Sequence[Received]) -> None:
+        """Receive messages in order. From the first that can't be stored on none is, but whoever is in danger is helped.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: they have to come again.
+            TimeoutError: likewise.
+
+        """
+        for number, one in enumerate(received):
+            try:
+                await self.take(channel, one)
+            except (SQLAlchemyError, TimeoutError):
+                for later in received[number + 1 :]:
+                    await self.help(channel, later)
+                raise
+
+    async def help(self, channel: Channel, received: Received) -> None:
+        """Give the number to whoever is in danger, where their message can't be stored now."""
+        if channel.name not in self._service.settings.closed_channels:
+            await self.reception.help(channel, received, now=utc_now())
+
     async def move(self, channel: Channel, moved: Moved) -> None:
         """Somebody has another address from now on; raises where that could not be stored."""
         await self.reception.move(channel, moved)
@@ -140,4 +162,7 @@ class Channels:
                 log.warning("telegram_not_reached", error=type(error).__name__)
             await asyncio.sleep(START_AGAIN_SECONDS)
         if webhook is None:
-            await telegram.poll(lambda received: self.take(telegram, received))
+            await telegram.poll(
+                lambda received: self.take(telegram, received),
+                help_with=lambda received: self.help(telegram, received),
+            )

@@ -326,8 +326,14 @@ class Telegram:
             raise MalformedPayloadError("this is no update of Telegram's")
         await self.take(update, take)
 
-    async def poll(self, take: Take) -> None:
-        """Ask for updates until cancelled. An update that can't be stored is asked for again."""
+    async def poll(self, take: Take, *, help_with: Take) -> None:
+        """Ask for updates until cancelled. An update that can't be stored is asked for again.
+
+        Args:
+            take: receives a message; raises where it can't be stored.
+            help_with: gives those who are in danger their number; for the updates behind one that can't be stored.
+
+        """
         offset: int | None = None
         failures = 0
         while True:
@@ -339,12 +345,15 @@ class Telegram:
                 if not updates:
                     # Telegram has waited; a server that doesn't is not asked all the time.
                     await asyncio.sleep(EMPTY_SECONDS)
-                for update in updates:
+                for place, update in enumerate(updates):
                     try:
                         await self.take_raw(update, take)
                     except MalformedPayloadError:
                         log.warning("telegram_update_left_out")
                     except (TelegramError, SQLAlchemyError, TimeoutError):
+                        for later in updates[place + 1 :]:
+                            with suppress(MalformedPayloadError, TelegramError):
+                                await self.take_raw(later, help_with)
                         raise  # it comes again
                     except Exception:
                         log.exception("telegram_update_failed")

@@ -70,8 +70,8 @@ async def take_whatsapp(request: Request) -> Response:
         log.warning("whatsapp_messages_left_out", count=parsed.left_out)
     for moved in parsed.moved:
         await channels.move(channel, moved)
+    await channels.take_all(channel, parsed.received)
     for received in parsed.received:
-        await channels.take(channel, received)
         request.app.state.beside.add(
             task := asyncio.create_task(channel.mark_read(received.incoming.provider_id), name="read receipt")
         )

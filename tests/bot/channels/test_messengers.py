@@ -103,6 +103,24 @@ def test_a_cry_gets_its_number_with_the_database_locked_and_is_stored_later_with
     assert sum("113" in sent for sent in telegram.texts(7)) == 1
 
 
+def test_a_cry_behind_a_message_that_cannot_be_stored_gets_its_number_once(
+    telegram: TelegramServer, start: Any, service: Service
+) -> None:
+    start(**over_telegram(telegram))
+    until(lambda: any(method == "getUpdates" for method, _ in telegram.calls))
+    other = sqlite3.connect(service.engine.url.database or "", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    telegram.say(8, "hello")
+    telegram.say(7, CRY)
+    until(lambda: telegram.texts(7))
+    assert not telegram.texts(8)
+    other.execute("ROLLBACK")
+    other.close()
+    telegram.say(7, "later")
+    until(lambda: any("heard later" in sent for sent in telegram.texts(7)) and telegram.texts(8))
+    assert sum("113" in sent for sent in telegram.texts(7)) == 1
+
+
 def test_what_came_during_a_restart_is_answered_and_nothing_twice(telegram: TelegramServer, start: Any) -> None:
     start(**over_telegram(telegram))
     telegram.say(7, "one")
@@ -250,6 +268,23 @@ def brought(client: TestClient, *, signed: bool = True, **value: Any) -> int:
 
 def message(number: int, **more: Any) -> dict[str, Any]:
     return {"id": f"wamid.{number}", "from": "31612345678", "timestamp": "1", **more}
+
+
+def test_a_cry_behind_a_message_of_a_batch_that_cannot_be_stored_gets_its_number(
+    meta: MetaServer, start: Any, service: Service
+) -> None:
+    client = start(**over_whatsapp(meta))
+    batch = [message(1, type="text", text={"body": "hello"}), message(2, type="text", text={"body": CRY})]
+    batch[1]["from"] = "31687654321"
+    other = sqlite3.connect(service.engine.url.database or "", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert brought(client, messages=batch) == 503
+    until(lambda: any("113" in str(sent) for sent in meta.sent))
+    other.execute("ROLLBACK")
+    other.close()
+    assert brought(client, messages=batch) == 200
+    until(lambda: len(meta.sent) > 1)
+    assert sum("113" in str(sent) for sent in meta.sent) == 1
 
 
 def test_meta_checks_the_address(meta: MetaServer, start: Any) -> None:
