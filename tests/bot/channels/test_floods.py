@@ -7,13 +7,15 @@ from typing import Any
 
 from sqlalchemy import text
 
+from bot.frozen import FrozenPath
 from bot.limits import URGENT_PER_MINUTE
 from bot.service import Service
+from knowledge.files import Content
 from tests.bot.channels.servers import TelegramServer, over_telegram
 from tests.patience import until
 
 CRY = "I want to kill myself"
-TOLD = "To było dużo naraz"
+TOLD = "That was a lot at once"
 MOST = 3
 
 
@@ -21,7 +23,7 @@ def flooded(telegram: TelegramServer, start: Any, messages: int = 8) -> None:
     """Somebody has written more than is read, and another person has been answered after it."""
     start(**over_telegram(telegram), messages_per_minute=MOST)
     for number in range(messages):
-        telegram.say(7, f"wiadomość numer {number}", code="pl")
+        telegram.say(7, f"message number {number}", code="en")
     telegram.say(8, "hello")
     until(lambda: telegram.texts(8))
 
@@ -40,7 +42,7 @@ def test_what_is_too_much_is_said_once_and_the_rest_is_answered(
     assert heard(telegram, 8) == ["heard hello &lt;b&gt;&amp;"]
     with service.engine.connect() as connection:
         stored = connection.execute(text("SELECT body FROM inbox ORDER BY id")).scalars().all()
-    assert stored == [*(f"wiadomość numer {number}" for number in range(MOST)), "hello"]
+    assert stored == [*(f"message number {number}" for number in range(MOST)), "hello"]
 
 
 def test_a_cry_gets_its_number_however_much_was_written(telegram: TelegramServer, start: Any) -> None:
@@ -114,3 +116,9 @@ def test_a_closed_channel_still_helps_whoever_is_in_danger(telegram: TelegramSer
     until(lambda: telegram.texts(7) and telegram.texts(8))
     assert "113" in telegram.texts(7)[0]
     assert "112" in telegram.texts(8)[0]
+
+
+def test_it_is_said_in_the_language_of_who_writes(content: Content) -> None:
+    frozen = FrozenPath(content)
+    assert frozen.slow_down("", language="pl", hint="en").text.startswith("To było dużo naraz")
+    assert frozen.slow_down("", language=None, hint="pl").text.startswith("To było dużo naraz")
