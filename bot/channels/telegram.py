@@ -104,7 +104,7 @@ def parse(update: Update, languages: frozenset[str]) -> Parsed:
 def _pressed(query: CallbackQuery) -> Parsed:
     if query.message is None or query.message.chat.type != ChatType.PRIVATE:
         return Parsed(None, query)
-    incoming = Incoming(f"q{query.id}", Kind.BUTTON, query.data or "/gone", _hint(query.from_user.language_code))
+    incoming = Incoming(f"q{query.id}", Kind.BUTTON, _text(query.data or "/gone"), _hint(query.from_user.language_code))
     return Parsed(Received(str(query.message.chat.id), incoming), query)
 
 
@@ -122,7 +122,7 @@ def _message(message: Message, languages: frozenset[str]) -> Received | None:
         position = f"{message.location.latitude},{message.location.longitude}"
         return Received(address, Incoming(provider_id, Kind.LOCATION, position, hint))
     if message.caption:
-        return Received(address, Incoming(provider_id, Kind.TEXT, message.caption, hint), _file_of(message))
+        return Received(address, Incoming(provider_id, Kind.TEXT, _text(message.caption), hint), _file_of(message))
     if message.effective_attachment is not None:
         return Received(address, Incoming(provider_id, Kind.BUTTON, "/cannot_read", hint), _file_of(message))
     return None  # somebody joined, a pinned message: nothing was said
@@ -136,8 +136,15 @@ def _edited(message: Message) -> Received | None:
     # Each edit once: the first may be a slip of the finger, and the second the cry.
     provider_id = f"e{message.message_id}.{message.edit_date.timestamp() if message.edit_date else 0:.0f}"
     written_at = message.edit_date.timestamp() if message.edit_date else None
-    incoming = Incoming(provider_id, Kind.TEXT, text, hint, is_edit=True)
+    incoming = Incoming(provider_id, Kind.TEXT, _text(text), hint, is_edit=True)
     return Received(str(int(message.chat.id)), incoming, written_at=written_at)
+
+
+def _text(value: object) -> str:
+    """What the library hands on as text, which may be anything that JSON knows; raises TypeError where it is none."""
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
 
 
 def _file_of(message: Message) -> str | None:

@@ -100,6 +100,17 @@ def test_what_is_no_update_is_refused_or_says_nothing(telegram: TelegramServer, 
     until(lambda: any("heard next" in said for said in telegram.texts(7)))
 
 
+CHAT = b'"message_id": 5, "date": 1, "chat": {"id": 7, "type": "private"}'
+
+
+@pytest.mark.parametrize("value", [b"[[0.5, 1e39]]", b'{"a": 1}', b"7", b"true"])
+@pytest.mark.parametrize(
+    "what", [b'"message": {%s, "text": %s}', b'"message": {%s, "caption": %s}', b'"edited_message": {%s, "text": %s}']
+)
+def test_a_text_that_is_none_is_refused(to_telegram: Send, what: bytes, value: bytes) -> None:
+    assert to_telegram(b'{"update_id": 1, %s}' % (what % (CHAT, value))) == 400
+
+
 @pytest.mark.parametrize("name", NO_MESSAGES)
 def test_what_is_no_webhook_is_refused(meta: MetaServer, to_whatsapp: Send, name: str) -> None:
     assert to_whatsapp(NO_MESSAGES[name]) == 400
