@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -91,3 +93,15 @@ def assistant():
 def rows(engine: Engine, table: str) -> int:
     with engine.connect() as connection:
         return connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+
+
+@contextmanager
+def locked(service: Service) -> Iterator[None]:
+    """Somebody else holds the database as long as the block runs: nothing can be stored."""
+    other = sqlite3.connect(service.engine.url.database or "", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()

@@ -160,6 +160,17 @@ def by_mail(service: Service, mail: MailServer) -> Alarm:
     return Alarm(service.sessions, service.writer, settings, None)
 
 
+def by_mail_and_webhook(service: Service, mail: MailServer, webhook: Webhook) -> Alarm:
+    settings = with_(
+        service,
+        smtp_url=SecretStr(mail.url),
+        mail_from="alerts@example.org",
+        alert_webhook_url=f"{webhook.url}/alerts",
+        alert_webhook_secret=SecretStr("key"),
+    )
+    return Alarm(service.sessions, service.writer, settings, None)
+
+
 async def look(watching: Alarm, now: datetime) -> int:
     """Look, and wait for what was begun; returns how many messages went out."""
     return sum(await asyncio.gather(*await watching.look(now=now)))
@@ -202,14 +213,7 @@ async def test_nothing_of_the_person_is_in_an_alert(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     case = opened()
-    settings = with_(
-        service,
-        smtp_url=SecretStr(mail.url),
-        mail_from="alerts@example.org",
-        alert_webhook_url=f"{webhook.url}/alerts",
-        alert_webhook_secret=SecretStr("key"),
-    )
-    watching = Alarm(service.sessions, service.writer, settings, None)
+    watching = by_mail_and_webhook(service, mail, webhook)
     for at in (0, 5, 10, 15):
         await look(watching, minutes(at))
     sent = [message.as_string() for _, message in mail.got] + [body.decode() for _, body in webhook.got]
@@ -321,14 +325,7 @@ async def test_a_mail_server_that_hangs_holds_up_neither_other_ways_nor_the_next
 async def test_many_cries_go_together_and_none_is_lost(
     service: Service, mail: MailServer, webhook: Webhook, sessions: sessionmaker[Session], conversation: str
 ) -> None:
-    settings = with_(
-        service,
-        smtp_url=SecretStr(mail.url),
-        mail_from="alerts@example.org",
-        alert_webhook_url=f"{webhook.url}/alerts",
-        alert_webhook_secret=SecretStr("key"),
-    )
-    watching = Alarm(service.sessions, service.writer, settings, None)
+    watching = by_mail_and_webhook(service, mail, webhook)
     opened_at = {0.0: 1, 0.1: 1, 0.2: 30, 0.3: 30, 0.9: 10, 1.01: 0, 1.02: 0}
     sent_at, made = {}, 0
     for at, count in opened_at.items():

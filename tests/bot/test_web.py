@@ -27,7 +27,7 @@ from bot.web.app import create_app
 from bot.web.shell import SECURITY_HEADERS
 from knowledge.files import Content
 from nlu.urgency import PhraseRules
-from tests.conftest import NOW
+from tests.conftest import NOW, locked
 from tests.patience import until
 
 
@@ -321,15 +321,12 @@ def test_a_database_that_is_locked_by_somebody_else_holds_no_help_back(
     client: TestClient, token: dict[str, str], service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chat, "STORE_SECONDS", 0.3)
-    other = sqlite3.connect(service.engine.url.database or "", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    answer = client.post("/api/v1/messages", json={"id": "message-1", "text": CRY}, headers=token)
-    assert answer.status_code == 503
-    assert answer.json()["reply"]["topic"] == "urgent.suicide"
-    assert client.get("/api/v1/messages", headers=token).status_code == 200
-    assert client.get("/healthz").status_code == 200
-    other.execute("ROLLBACK")
-    other.close()
+    with locked(service):
+        answer = client.post("/api/v1/messages", json={"id": "message-1", "text": CRY}, headers=token)
+        assert answer.status_code == 503
+        assert answer.json()["reply"]["topic"] == "urgent.suicide"
+        assert client.get("/api/v1/messages", headers=token).status_code == 200
+        assert client.get("/healthz").status_code == 200
     monkeypatch.setattr(chat, "STORE_SECONDS", 30.0)
     answer = client.post("/api/v1/messages", json={"id": "message-1", "text": CRY}, headers=token)
     assert answer.status_code == 202

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import sqlite3
 import time
 from typing import Any
 
@@ -32,6 +31,7 @@ from tests.bot.channels.servers import (
     over_whatsapp,
     refused,
 )
+from tests.conftest import locked
 from tests.patience import until
 
 CRY = "I want to kill myself"
@@ -91,13 +91,10 @@ def test_a_cry_gets_its_number_with_the_database_locked_and_is_stored_later_with
 ) -> None:
     start(**over_telegram(telegram))
     until(lambda: any(method == "getUpdates" for method, _ in telegram.calls))
-    other = sqlite3.connect(service.engine.url.database or "", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    telegram.say(7, CRY)
-    until(lambda: telegram.sent)
-    time.sleep(6)  # the store gives up and Telegram brings the update again
-    other.execute("ROLLBACK")
-    other.close()
+    with locked(service):
+        telegram.say(7, CRY)
+        until(lambda: telegram.sent)
+        time.sleep(6)  # the store gives up and Telegram brings the update again
     telegram.say(7, "later")
     until(lambda: any("heard later" in sent for sent in telegram.texts(7)))
     assert sum("113" in sent for sent in telegram.texts(7)) == 1
@@ -108,14 +105,11 @@ def test_a_cry_behind_a_message_that_cannot_be_stored_gets_its_number_once(
 ) -> None:
     start(**over_telegram(telegram))
     until(lambda: any(method == "getUpdates" for method, _ in telegram.calls))
-    other = sqlite3.connect(service.engine.url.database or "", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    telegram.say(8, "hello")
-    telegram.say(7, CRY)
-    until(lambda: telegram.texts(7))
-    assert not telegram.texts(8)
-    other.execute("ROLLBACK")
-    other.close()
+    with locked(service):
+        telegram.say(8, "hello")
+        telegram.say(7, CRY)
+        until(lambda: telegram.texts(7))
+        assert not telegram.texts(8)
     telegram.say(7, "later")
     until(lambda: any("heard later" in sent for sent in telegram.texts(7)) and telegram.texts(8))
     assert sum("113" in sent for sent in telegram.texts(7)) == 1
@@ -276,12 +270,9 @@ def test_a_cry_behind_a_message_of_a_batch_that_cannot_be_stored_gets_its_number
     client = start(**over_whatsapp(meta))
     batch = [message(1, type="text", text={"body": "hello"}), message(2, type="text", text={"body": CRY})]
     batch[1]["from"] = "31687654321"
-    other = sqlite3.connect(service.engine.url.database or "", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    assert brought(client, messages=batch) == 503
-    until(lambda: any("113" in str(sent) for sent in meta.sent))
-    other.execute("ROLLBACK")
-    other.close()
+    with locked(service):
+        assert brought(client, messages=batch) == 503
+        until(lambda: any("113" in str(sent) for sent in meta.sent))
     assert brought(client, messages=batch) == 200
     until(lambda: len(meta.sent) > 1)
     assert sum("113" in str(sent) for sent in meta.sent) == 1
