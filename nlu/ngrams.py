@@ -6,7 +6,9 @@ floats in a NumPy archive without pickled objects: a model file cannot carry cod
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -123,13 +125,17 @@ class LinearModel:
         known = np.asarray(labels)
         names = tuple(sorted(set(labels)))
         held_out = np.zeros((len(texts), len(names)), np.float32)
-        for train, test in parts(known, folds):
-            held_out[test] = _fit(counts[train], known[train], names, penalty).scores(counts[test])
+        folded = list(parts(known, folds))
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # the machine lets go of the interpreter while it fits
+            whole = threads.submit(_fit, counts, known, names, penalty)
+            fits = [threads.submit(_fit, counts[train], known[train], names, penalty) for train, _ in folded]
+            for (_, test), fit in zip(folded, fits, strict=True):
+                held_out[test] = fit.result().scores(counts[test])
         truth = np.searchsorted(np.asarray(names), known)
         fitted = minimize_scalar(
             lambda log_t: cross_entropy(held_out / np.exp(log_t), truth), bounds=(-4.0, 2.0), method="bounded"
         )
-        model = _fit(counts, known, names, penalty)
+        model = whole.result()
         return LinearModel(SPACE, names, model.idf, model.weights, model.bias, float(np.exp(fitted.x))), held_out
 
     def scores(self, counts: csr_matrix) -> Floats:
