@@ -1,7 +1,8 @@
 """Receiving from messengers: help for whoever is in danger at once, then the message into the inbox, then acknowledged.
 
 The provider is told that a message was taken only after it is stored: what could not be stored comes again. Who writes more in a
-minute than anybody reads is told so once, and what is too much is let go: it would keep everybody else's waiting.
+minute than anybody reads is told so, and what is too much is let go: it would keep everybody else's waiting. A channel that is
+closed says so now and then.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,16 +27,18 @@ from bot.bidi import isolated
 from bot.channels.port import Channel, Moved, Received, RetryLaterError, UndeliverableError
 from bot.frozen import FrozenPath
 from bot.inbox import Found, Incoming, Kind
-from bot.limits import URGENT_PER_MINUTE, WINDOW_SECONDS, Window
+from bot.limits import WINDOW_SECONDS, PerPerson, matter_of
 from bot.writer import Writer
 from knowledge.database import reading
 
 STORE_SECONDS = 5.0
 LOOK_SECONDS = 0.3  # somebody in danger looks at the phone meanwhile
 MOST_REMEMBERED = 5000
-NOT_PRESSED = frozenset({"/cannot_read", "/group"})  # what channels say of messages without words
+CLOSED_SECONDS = 600.0  # between two words to one person that a channel is closed
+TRY_AGAIN_SECONDS = 10.0  # after a word that could not be sent
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 class Reception:
@@ -64,12 +68,12 @@ class Reception:
         self._addresses = addresses
         self._keys = keys
         self._on_stored = on_stored
-        # Whom we helped while the message could not be stored: it comes again, the help must not.
+        # Whom we helped past the outbox: the message comes again where it could not be stored, the help must not.
         self._helped: OrderedDict[tuple[str, str, str], str | None] = OrderedDict()
+        self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
         # By the time of writing, or whoever wrote all day while the service stood still would be taken for a flood.
-        self._ordinary = Window(per_minute, clock=time.time)
-        self._urgent = Window(URGENT_PER_MINUTE, clock=time.time)
-        self._slowed: OrderedDict[str, float] = OrderedDict()  # when somebody last wrote too much
+        self._limits = PerPerson(per_minute, clock=time.time)
+        self._quiet_until: OrderedDict[tuple[str, str, str], float] = OrderedDict()  # by person and what they were told
 
     async def take(self, channel: Channel, received: Received, *, now: datetime) -> None:
         """Help at once where somebody is certainly in danger, and store the message.
@@ -80,41 +84,81 @@ class Reception:
 
         """
         received = _storable(received)
-        incoming = received.incoming
+        incoming, frozen = received.incoming, self._frozen()
         text = _text_of(incoming)
-        frozen = self._frozen()
         judged = frozen.judge(text)
-        about = judged.label if judged is not None else _about(incoming, frozen)
-        limit, key = self._urgent if about else self._ordinary, f"{channel.name}:{received.address}:{about}"
-        if not limit.has_room(key, at=received.written_at):
+        person, matter = f"{channel.name}:{received.address}", matter_of(incoming, judged, frozen)
+        if not self._limits.has_room(person, matter, at=received.written_at):
             await self._slow_down(channel, received, text)
             return
-        reply = await self.help(channel, received, now=now)
-        arrived = _Arrived(channel, received, reply, judged is not None, now)
-        is_new = await self._writer.run(lambda session: self._store(session, arrived), within=STORE_SECONDS)
+        async with self._turn_of(channel, received):
+            reply = await self._help(channel, received, now=now)
+            arrived = _Arrived(channel, received, reply, judged is not None, now)
+            is_new = await self._writer.run(lambda session: self._store(session, arrived), within=STORE_SECONDS)
         if is_new:
-            limit.count(key, at=received.written_at)
+            self._limits.count(person, matter, at=received.written_at)
         self._on_stored()
 
-    async def help(self, channel: Channel, received: Received, *, now: datetime) -> Reply | None:
-        """Give the number where somebody is certainly in danger, once, whether or not the message can be stored.
+    async def help(self, channel: Channel, received: Received, *, now: datetime) -> None:
+        """Give the number where somebody is certainly in danger, once, whether or not the message can be stored."""
+        received = _storable(received)
+        async with self._turn_of(channel, received):
+            await self._help(channel, received, now=now)
 
-        Returns:
-            The help for this message; None where it is no certain cry.
+    async def turn_away(self, channel: Channel, received: Received, *, url: str, now: datetime) -> None:
+        """Say that the channel is closed; whoever is in danger gets their number. Nothing is stored.
+
+        Args:
+            url: the page, which is open.
 
         """
         received = _storable(received)
+        incoming, frozen = received.incoming, self._frozen()
+        text, hint = _text_of(incoming), incoming.hint
+        judged = frozen.judge(text)
+        person, matter = f"{channel.name}:{received.address}", matter_of(incoming, judged, frozen)
+        help_ = frozen.urgent_reply(text, language=None, hint=hint, now=now)
+        if incoming.kind is Kind.BUTTON:
+            help_ = frozen.pressed(incoming.body, language=None, hint=hint, now=now)
+        if matter and not self._limits.allows(person, matter):
+            return
+        if help_ is not None:
+            async with self._turn_of(channel, received):
+                await self._send_help(channel, received, help_)
+        elif judged is not None or not incoming.is_edit:
+            # Whoever may be in danger hears the number with it, however lately that was said.
+            what = f"channel_closed {incoming.provider_id}" if judged is not None else "channel_closed"
+            reply = frozen.closed(text, hint=hint, url=url)
+            await self._tell(channel, received, what, lambda _: reply, every=CLOSED_SECONDS)
+
+    def says_stop(self, received: Received) -> bool:
+        """Whether it is a STOP and nothing else."""
+        text = _text_of(received.incoming)
+        return self._frozen().stopped(text, language=None, hint=received.incoming.hint) is not None
+
+    def _turn_of(self, channel: Channel, received: Received) -> asyncio.Lock:
+        """Two deliveries of one message are dealt with one after the other: what the first has done the second finds done."""
+        return self._turns.setdefault(_which(channel, received), asyncio.Lock())
+
+    async def _help(self, channel: Channel, received: Received, *, now: datetime) -> Reply | None:
+        """Help where it is a certain cry and nobody has; returns the help for this message, None where it is no certain cry."""
         incoming = received.incoming
-        which = (channel.name, received.address, incoming.provider_id)
         reply = self._frozen().urgent_reply(_text_of(incoming), language=None, hint=incoming.hint, now=now)
-        if reply is not None and which not in self._helped and not await self._is_with_staff(channel, received, reply):
-            try:
-                self._helped[which] = await channel.send(received.address, isolated(reply))
-            except (RetryLaterError, UndeliverableError) as error:
-                log.warning("help_not_sent_at_once", channel=channel.name, reason=error.reason)
-            while len(self._helped) > MOST_REMEMBERED:
-                self._helped.popitem(last=False)
+        if reply is not None and not await self._is_in_hand(channel, received, reply):
+            await self._send_help(channel, received, reply)
         return reply
+
+    async def _send_help(self, channel: Channel, received: Received, reply: Reply) -> None:
+        """Send help past the outbox, once for each message; what could not be sent is sent by the next delivery or the outbox."""
+        which = _which(channel, received)
+        if which in self._helped:
+            return
+        try:
+            self._helped[which] = await _sent(channel, received.address, reply)
+        except (RetryLaterError, UndeliverableError) as error:
+            log.warning("help_not_sent_at_once", channel=channel.name, reason=error.reason)
+        while len(self._helped) > MOST_REMEMBERED:
+            self._helped.popitem(last=False)
 
     async def move(self, channel: Channel, moved: Moved) -> None:
         """Let somebody keep their conversation who has another address now; raises as `take` does."""
@@ -125,33 +169,54 @@ class Reception:
             lambda session: inbox.move(session, channel.name, before, hashed, address=sealed), within=STORE_SECONDS
         )
 
-    async def _is_with_staff(self, channel: Channel, received: Received, reply: Reply) -> bool:
-        """Whether a member of staff is there for just this; where that can't be said at once, they are not."""
-        kind = await self._looked_up(channel, received, lambda session, found: cases.kind_with_staff(session, found.id))
-        return kind == reply.topic
+    async def _is_in_hand(self, channel: Channel, received: Received, reply: Reply) -> bool:
+        """Whether the help is in the outbox, or a member of staff is there for just this; where that can't be said at once, no."""
+
+        def look(session: Session, found: Found) -> bool:
+            is_stored = inbox.is_stored(session, found.id, received.incoming.provider_id)
+            return is_stored or cases.kind_with_staff(session, found.id) == reply.topic
+
+        return bool(await self._looked_up(channel, received, look))
 
     async def _slow_down(self, channel: Channel, received: Received, text: str) -> None:
-        """Tell somebody once that they write more than is read."""
-        key, moment = f"{channel.name}:{received.address}", time.monotonic()
-        was_told = moment - self._slowed.pop(key, -WINDOW_SECONDS) < WINDOW_SECONDS
-        self._slowed[key] = moment
-        while len(self._slowed) > MOST_REMEMBERED:
-            self._slowed.popitem(last=False)
-        if was_told:
-            return
-        log.info("too_many_messages", channel=channel.name)
-        language = await self._looked_up(channel, received, lambda _, found: found.language)
-        reply = self._frozen().slow_down(text, language=language, hint=received.incoming.hint)
-        with suppress(RetryLaterError, UndeliverableError):
-            await channel.send(received.address, isolated(reply))
+        """Tell somebody that they write more than is read."""
 
-    async def _looked_up(
-        self, channel: Channel, received: Received, read: Callable[[Session, Found], str | None]
-    ) -> str | None:
+        def reply(language: str | None) -> Reply:
+            return self._frozen().slow_down(text, language=language, hint=received.incoming.hint)
+
+        await self._tell(channel, received, "too_many_messages", reply, every=WINDOW_SECONDS)
+
+    async def _tell(
+        self, channel: Channel, received: Received, what: str, reply: Callable[[str | None], Reply], *, every: float
+    ) -> None:
+        """Say something past the outbox, at most once in so many seconds; what could not be sent was not said.
+
+        Args:
+            what: its event in the log, and behind a space what else tells it from others.
+            reply: makes it, in the language of the conversation.
+
+        """
+        which, moment = (channel.name, received.address, what), time.monotonic()
+        if moment < self._quiet_until.get(which, 0.0):
+            return
+        self._quiet_until[which] = moment + every
+        self._quiet_until.move_to_end(which)
+        while len(self._quiet_until) > MOST_REMEMBERED:
+            self._quiet_until.popitem(last=False)
+        log.info(what.partition(" ")[0], channel=channel.name)
+        language = await self._looked_up(channel, received, lambda _, found: found.language)
+        try:
+            await _sent(channel, received.address, reply(language))
+        except RetryLaterError as error:
+            self._quiet_until[which] = time.monotonic() + (error.after or TRY_AGAIN_SECONDS)
+        except UndeliverableError as error:
+            log.info("undeliverable", channel=channel.name, reason=error.reason)
+
+    async def _looked_up(self, channel: Channel, received: Received, read: Callable[[Session, Found], T]) -> T | None:
         """Something of the person's conversation; None where there is none, or it can't be said at once."""
         hashes = self._hashes(channel, received.ids)
 
-        def look() -> str | None:
+        def look() -> T | None:
             with reading(self._sessions) as session:
                 found = inbox.find_conversation(session, channel.name, *hashes)
                 return read(session, found) if found is not None else None
@@ -184,7 +249,7 @@ class Reception:
         if with_staff == arrived.help.topic:
             return True  # a person is there for just this: the numbers were given and are not said again
         stored = outbox.store_help(session, inbox_id, arrived.help, now=now)
-        which = (channel.name, received.address, received.incoming.provider_id)
+        which = _which(channel, received)
         if which in self._helped:
             outbox.record_sent(session, stored, self._helped[which], now=now)
         if asks:
@@ -193,12 +258,19 @@ class Reception:
         return True
 
 
-def _about(incoming: Incoming, frozen: FrozenPath) -> str:
-    """What nobody may miss has a limit of its own, by what it is about: the first of each kind is always heard."""
-    if incoming.kind is Kind.BUTTON:
-        # The help behind a button, or a yes to staff. Pictures without end are no buttons.
-        return "" if incoming.body in NOT_PRESSED else "button"
-    return "stop" if frozen.stopped(incoming.body, language=None, hint=None) is not None else ""
+async def _sent(channel: Channel, address: str, reply: Reply) -> str | None:
+    try:
+        return await channel.send(address, isolated(reply))
+    except (RetryLaterError, UndeliverableError):
+        raise
+    except Exception:
+        # Whatever is wrong with it, the message has to be stored.
+        log.exception("send_failed", channel=channel.name)
+        raise RetryLaterError("error") from None
+
+
+def _which(channel: Channel, received: Received) -> tuple[str, str, str]:
+    return channel.name, received.address, received.incoming.provider_id
 
 
 def _text_of(incoming: Incoming) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -13,13 +12,12 @@ from telegram.error import InvalidToken, TelegramError
 
 from bot.attachments import Fetcher
 from bot.channels.delivery import Delivery
-from bot.channels.port import Channel, Moved, Received, RetryLaterError, UndeliverableError
+from bot.channels.port import Channel, Moved, Received
 from bot.channels.reception import Reception
 from bot.channels.telegram import Telegram, webhook_secret
 from bot.channels.whatsapp import WhatsApp
 from bot.conversations import utc_now
 from bot.frozen import FrozenPath
-from bot.inbox import Kind
 from bot.service import Service
 from bot.settings import Settings
 from knowledge.files import Content
@@ -111,17 +109,11 @@ class Channels:
                 tasks.create_task(self._run_telegram(self.telegram), name="telegram")
 
     async def take(self, channel: Channel, received: Received) -> None:
-        """Receive one message; raises where it could not be stored. A closed channel says so, or helps, and stores nothing."""
-        settings = self._service.settings
-        if channel.name in settings.closed_channels:
-            said, frozen = received.incoming, self._frozen()
-            text = said.body if said.kind is Kind.TEXT else ""
-            reply = frozen.urgent_reply(text, language=None, hint=said.hint, now=utc_now())
-            reply = reply or frozen.closed(text, hint=said.hint, url=settings.public_url)
-            with suppress(RetryLaterError, UndeliverableError):
-                await channel.send(received.address, reply)
-            return
-        await self.reception.take(channel, received, now=utc_now())
+        """Receive one message; raises where it could not be stored. A closed channel stores nothing but a STOP."""
+        if self._is_closed(channel) and not self.reception.says_stop(received):
+            await self._turn_away(channel, received)
+        else:
+            await self.reception.take(channel, received, now=utc_now())
 
     async def take_all(self, channel: Channel, received: Sequence[Received]) -> None:
         """Receive messages in order. From the first that can't be stored on none is, but whoever is in danger is helped.
@@ -141,8 +133,16 @@ class Channels:
 
     async def help(self, channel: Channel, received: Received) -> None:
         """Give the number to whoever is in danger, where their message can't be stored now."""
-        if channel.name not in self._service.settings.closed_channels:
+        if self._is_closed(channel):
+            await self._turn_away(channel, received)
+        else:
             await self.reception.help(channel, received, now=utc_now())
+
+    def _is_closed(self, channel: Channel) -> bool:
+        return channel.name in self._service.settings.closed_channels
+
+    async def _turn_away(self, channel: Channel, received: Received) -> None:
+        await self.reception.turn_away(channel, received, url=self._service.settings.public_url, now=utc_now())
 
     async def move(self, channel: Channel, moved: Moved) -> None:
         """Somebody has another address from now on; raises where that could not be stored."""

@@ -97,7 +97,7 @@ def parse(update: Update, languages: frozenset[str]) -> Parsed:
         received = _message(update.message, languages)
         return Parsed(replace(received, written_at=update.message.date.timestamp()) if received is not None else None)
     if update.edited_message is not None:
-        return Parsed(_edited(update.edited_message))
+        return Parsed(_edited(update.edited_message, update.update_id))
     return Parsed(None)
 
 
@@ -128,13 +128,13 @@ def _message(message: Message, languages: frozenset[str]) -> Received | None:
     return None  # somebody joined, a pinned message: nothing was said
 
 
-def _edited(message: Message) -> Received | None:
+def _edited(message: Message, update_id: int) -> Received | None:
     text = message.text or message.caption
     if message.chat.type != ChatType.PRIVATE or not text:
         return None  # a live location moves by edits
     hint = _hint(message.from_user.language_code if message.from_user else None)
-    # Each edit once: the first may be a slip of the finger, and the second the cry.
-    provider_id = f"e{message.message_id}.{message.edit_date.timestamp() if message.edit_date else 0:.0f}"
+    # Each edit once: the first may be a slip of the finger, and the second, in the same second, the cry.
+    provider_id = f"e{message.message_id}.{update_id}"
     written_at = message.edit_date.timestamp() if message.edit_date else None
     incoming = Incoming(provider_id, Kind.TEXT, _text(text), hint, is_edit=True)
     return Received(str(int(message.chat.id)), incoming, written_at=written_at)

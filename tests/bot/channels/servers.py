@@ -98,8 +98,8 @@ class TelegramServer(Loopback):
         }
         self.push(callback_query=query)
 
-    def push(self, **update: Any) -> None:
-        self.updates.append({"update_id": 1000 + self._next, **update})
+    def push(self, times: int = 1, **update: Any) -> None:
+        self.updates += [{"update_id": 1000 + self._next, **update}] * times
         self._next += 1
 
     def texts(self, chat: int) -> list[str]:
@@ -156,6 +156,7 @@ class MetaServer(Loopback):
         self.sent: list[dict[str, Any]] = []
         self.read: list[str] = []
         self.answers: deque[Response] = deque()
+        self.seconds = 0.0  # that it takes to answer
         self.files: dict[str, bytes] = {}
         routes = [
             Route("/v21.0/{phone}/messages", self._messages, methods=["POST"]),
@@ -182,6 +183,7 @@ class MetaServer(Loopback):
         if body.get("status") == "read":
             self.read.append(body["message_id"])
             return JSONResponse({"success": True})
+        await asyncio.sleep(self.seconds)
         if self.answers:
             return self.answers.popleft()
         if not is_as_published(body):

@@ -37,10 +37,11 @@ def edit(telegram: TelegramServer, start: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Service, "load_assistant", lambda self: Hearing())
     start(**over_telegram(telegram))
 
-    def change(said: str, at: int = 2, **more: Any) -> None:
+    def change(said: str, times: int = 1, **more: Any) -> None:
         chat = {"id": 7, "type": more.pop("chat_type", "private")}
         content = more or {"text": said}
-        telegram.push(edited_message={"message_id": 1, "date": 1, "edit_date": at, "chat": chat, **content})
+        edited = {"message_id": 1, "date": 1, "edit_date": 2, "chat": chat, **content}
+        telegram.push(edited_message=edited, times=times)
 
     return change
 
@@ -61,15 +62,14 @@ def test_an_edit_is_not_answered(telegram: TelegramServer, edit: Any, service: S
 
 
 def test_a_cry_in_an_edit_gets_its_number_at_once_and_once(telegram: TelegramServer, edit: Any) -> None:
-    edit(CRY)
-    edit(CRY)  # brought twice
+    edit(CRY, times=2)
     (help_,) = (said for said in settled(telegram) if "113" in said)
     assert help_
 
 
-def test_a_second_edit_is_judged_too(telegram: TelegramServer, edit: Any) -> None:
+def test_a_second_edit_in_the_same_second_is_judged_too(telegram: TelegramServer, edit: Any) -> None:
     edit("I want")
-    edit(CRY, at=3)
+    edit(CRY)
     assert any("113" in said for said in settled(telegram))
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
+from bot.channels import reception
 from bot.frozen import FrozenPath
 from bot.limits import URGENT_PER_MINUTE
 from bot.service import Service
@@ -109,13 +111,18 @@ def test_what_is_brought_again_and_again_is_no_flood(telegram: TelegramServer, s
     assert not any("at once" in said for said in telegram.texts(7))
 
 
-def test_a_closed_channel_still_helps_whoever_is_in_danger(telegram: TelegramServer, start: Any) -> None:
-    start(**over_telegram(telegram), closed_channels=("telegram",))
-    telegram.say(7, CRY)
-    telegram.say(8, "szukam pomocy w sprawie wypłaty", code="de")
-    until(lambda: telegram.texts(7) and telegram.texts(8))
-    assert "113" in telegram.texts(7)[0]
-    assert "112" in telegram.texts(8)[0]
+def test_that_it_is_too_much_is_said_again_where_it_could_not_be_sent(
+    telegram: TelegramServer, start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reception, "TRY_AGAIN_SECONDS", 0.0)
+    start(**over_telegram(telegram), messages_per_minute=1)
+    telegram.say(7, "one", code="en")
+    until(lambda: heard(telegram, 7))
+    telegram.answers.append((500, {"description": "Internal Server Error"}))
+    for number in range(3):
+        telegram.say(7, f"number {number}", code="en")
+    until(lambda: any(TOLD in said for said in telegram.texts(7)))
+    assert not telegram.answers
 
 
 def test_it_is_said_in_the_language_of_who_writes(content: Content) -> None:

@@ -6,11 +6,13 @@ import hashlib
 import hmac
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
+from starlette.responses import PlainTextResponse
 
 from actions.reply import Reply
 from bot import outbox
@@ -21,7 +23,6 @@ from bot.inbox import Turn
 from bot.models import Conversation
 from bot.service import Service
 from bot.settings import SettingsError, read_settings
-from knowledge.files import Content
 from tests.bot.channels.servers import (
     SECRET,
     MetaServer,
@@ -238,18 +239,6 @@ def test_addresses_are_not_readable_in_the_database(telegram: TelegramServer, st
     assert "987654321" not in " ".join(map(str, row))
 
 
-def test_a_closed_channel_says_one_sentence_and_stores_nothing(
-    telegram: TelegramServer, start: Any, service: Service, content: Content
-) -> None:
-    start(**over_telegram(telegram), closed_channels=("telegram",))
-    telegram.say(7, "hello", code="pl")
-    until(lambda: telegram.sent)
-    assert telegram.texts(7)[0].startswith(content.phrases["pl"].phrases["channel.closed"].split("{")[0])
-    assert "112" in telegram.texts(7)[0]
-    with service.engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM inbox")).scalar() == 0
-
-
 # --- WhatsApp ---------------------------------------------------------------------------------------
 
 
@@ -326,6 +315,40 @@ def test_a_cry_on_whatsapp_gets_its_number_at_once(meta: MetaServer, start: Any)
     brought(client, messages=[message(1, type="text", text={"body": CRY})])
     assert len(meta.sent) == 1
     assert "113" in json.dumps(meta.sent[0])
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_cry_that_is_brought_twice_at_the_same_moment_gets_one_number_and_never_none(
+    meta: MetaServer, start: Any, fails: bool
+) -> None:
+    client = start(**over_whatsapp(meta))
+    meta.seconds = 0.5  # so that the second delivery comes while the first is being helped
+    if fails:
+        meta.answers.append(no_json())
+    cry = message(1, type="text", text={"body": CRY})
+    with ThreadPoolExecutor() as threads:
+        codes = list(threads.map(lambda _: brought(client, messages=[cry]), range(3)))
+    assert codes == [200] * 3
+    brought(client, messages=[message(2, type="text", text={"body": "later"})])
+    until(lambda: "heard later" in json.dumps(meta.sent))
+    assert sum("113" in json.dumps(sent) for sent in meta.sent) == 1
+
+
+def test_a_cry_that_is_brought_again_after_a_restart_gets_no_second_number(meta: MetaServer, start: Any) -> None:
+    client = start(**over_whatsapp(meta))
+    cry = message(1, type="text", text={"body": CRY})
+    assert brought(client, messages=[cry]) == 200
+    start.stop()
+    client = start(**over_whatsapp(meta))
+    assert brought(client, messages=[cry]) == 200
+    assert sum("113" in json.dumps(sent) for sent in meta.sent) == 1
+
+
+def test_a_cry_is_stored_whatever_is_wrong_with_the_sending(meta: MetaServer, start: Any, service: Service) -> None:
+    client = start(**over_whatsapp(meta))
+    meta.answers.append(PlainTextResponse("[]"))  # nothing that Meta says
+    assert brought(client, messages=[message(1, type="text", text={"body": CRY})]) == 200
+    until(lambda: "113" in json.dumps(meta.sent))
 
 
 def test_people_without_a_visible_number_are_people_too(meta: MetaServer, start: Any) -> None:
