@@ -186,7 +186,7 @@ class Worker:
         if urgent is not None:
             slots = {**turn.slots, "topic": urgent.topic, "asked": None}
             return lambda session: self._store(session, turn, Outcome((urgent,), slots))
-        if turn.is_edit:
+        if turn.is_edit or turn.is_stopped:
             return lambda _: False
         wait = frozen.one_moment(text, language=turn.language, hint=turn.hint)
 
@@ -212,7 +212,8 @@ class Worker:
         language = slots.get("native") or slots.get("language") or turn.language
         deletes = any(reply.effect is Effect.DELETE_DATA for reply in outcome.replies)
         replies = outcome.replies
-        if turn.is_edit and not _is_about_danger(outcome):
+        is_quiet = turn.is_edit or (turn.is_stopped and not deletes)
+        if is_quiet and not _is_about_danger(outcome):
             outbox.store_silence(
                 session, turn.inbox_id, slots=turn.slots, language=turn.language, now=now, understood=understood
             )
@@ -277,7 +278,7 @@ class Worker:
     def _stop(self, session: Session, turn: Turn, receipt: Reply) -> bool:
         """Write to the person only when they write, also where staff have the conversation; no model is asked."""
         now = self._clock()
-        if outbox.stop(session, turn.inbox_id, turn.conversation_id, now=now):
+        if outbox.stop(session, turn.inbox_id, turn.conversation_id):
             cases.note_stop(session, turn.conversation_id, now=now)
         slots = {**turn.slots, "asked": None, OFFERED: offered_by((receipt,))}
         outbox.store_answer(session, turn.inbox_id, (receipt,), slots=slots, language=turn.language, now=now)

@@ -72,10 +72,11 @@ def count(session: Session) -> int:
 
 
 def try_again(session: Session, outbox_id: int, staff_id: str, *, now: datetime) -> bool:
-    """Put a reply back in line, as if it had never been tried; returns whether it was a dead one."""
+    """Put a reply back in line, as if it had never been tried; returns whether it was a dead one, of nobody who said STOP."""
+    stopped = select(Conversation.id).where(Conversation.stopped_at.is_not(None))
     revived = session.execute(
         update(OutboxMessage)
-        .where(OutboxMessage.id == outbox_id, is_dead())
+        .where(OutboxMessage.id == outbox_id, is_dead(), OutboxMessage.conversation_id.not_in(stopped))
         .values(failure=None, state=None, provider_id=None, delivered_at=None, attempts=0, next_try_at=None)
         .execution_options(synchronize_session=False)
     )

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from bot.models import Conversation, InboxMessage
@@ -58,6 +58,7 @@ class Turn:
 
     Attributes:
         parsed: what the model made of the text, where it was read together with others.
+        is_stopped: whether it was written before a STOP that holds: nothing is said to it but what keeps somebody safe.
 
     """
 
@@ -71,6 +72,7 @@ class Turn:
     attempts: int
     parsed: Mapping[str, Any] | None = None
     is_edit: bool = False
+    is_stopped: bool = False
 
 
 def address_hash(channel: str, address: str, *, key: bytes) -> str:
@@ -146,12 +148,19 @@ def conversation_of(session: Session, channel: str, hashed: str, *, now: datetim
 
 
 def accept(
-    session: Session, conversation_id: str, message: Incoming, *, now: datetime, is_urgent: bool = False
+    session: Session,
+    conversation_id: str,
+    message: Incoming,
+    *,
+    now: datetime,
+    is_urgent: bool = False,
+    written_at: datetime | None = None,
 ) -> int | None:
     """Store a message.
 
     Args:
         is_urgent: whether somebody may be in danger, so that it is taken before others.
+        written_at: when, where the channel says so.
 
     Returns:
         Its inbox id, or None where the same message was stored before.
@@ -165,12 +174,13 @@ def accept(
         kind=message.kind,
         body=message.body,
         received_at=now,
+        written_at=written_at,
         is_urgent=is_urgent,
         is_edit=message.is_edit,
         attempts=0,
     )
     if inbox_id is not None:
-        changes = {"conversation": conversation_id, "now": now, "new_hint": message.hint}
+        changes = {"conversation": conversation_id, "now": now, "new_hint": message.hint, "written": written_at}
         session.connection().execute(_WROTE, changes)
     return inbox_id
 
@@ -244,6 +254,7 @@ def _turn(row: Any, attempts: int) -> Turn:
         slots=dict(row.slots),
         attempts=attempts,
         is_edit=row.is_edit,
+        is_stopped=row.stopped_at is not None,
     )
 
 
@@ -259,7 +270,8 @@ _WROTE = (
     .values(
         last_message_at=bindparam("now"),
         hint=func.coalesce(bindparam("new_hint"), _conversation.hint),
-        stopped_at=None,  # whoever writes wants to be answered
+        # Whoever writes wants to be answered; what they wrote before the STOP and comes after it does not say so.
+        stopped_at=case((_conversation.stopped_at > bindparam("written"), _conversation.stopped_at)),
     )
 )
 _WAITING = (
@@ -273,6 +285,7 @@ _WAITING = (
         _conversation.language,
         _conversation.hint,
         _conversation.slots,
+        _conversation.stopped_at,
     )
     .join(table_of(Conversation), _conversation.id == _message.conversation_id)
     .where(_message.handled_at.is_(None), _IS_FREE)

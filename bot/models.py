@@ -30,13 +30,14 @@ class Conversation(Base):
     # Which worker is having a turn with this person, and until when that may be believed.
     claimed_by: Mapped[str | None] = mapped_column(String(32))
     claimed_until: Mapped[datetime | None]
-    # When they said STOP; they are sent nothing unasked until they write again.
+    # When they wrote STOP; they are sent nothing unasked until they write something later.
     stopped_at: Mapped[datetime | None]
 
 
 class InboxMessage(Base):
     """A message that was accepted; kept until it is handled and past that until retention removes it.
 
+    `written_at`: when, by the messenger's clock; None where it does not say, and on the page.
     `is_urgent`: a phrase made it at least possible that somebody is in danger. `looked_at`: when it was judged without the model.
     `is_edit`: it is the new text of a message that was answered when it came.
     """
@@ -61,6 +62,7 @@ class InboxMessage(Base):
     kind: Mapped[str] = mapped_column(String(16))
     body: Mapped[str]
     received_at: Mapped[datetime]
+    written_at: Mapped[datetime | None]
     handled_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     is_urgent: Mapped[bool] = mapped_column(default=False, server_default=false())

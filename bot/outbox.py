@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, exists, func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from actions.reply import Author, Reply
 from bot import insight
@@ -21,6 +21,7 @@ from knowledge.database import changed, table_of
 STATES = ("sent", "delivered", "read", "failed")  # in the order in which a messenger reports them
 STAFF = "staff-"  # how the part of a word begins that staff say
 WINDOW_CLOSED = "window_closed"  # why a reply is dead that goes out as soon as the person writes
+STOPPED = "stopped"  # why one is dead that the person had been told of when they wrote STOP
 INTERIM = "interim"  # the part of a word that is said before the answer, at most once a message
 
 
@@ -125,8 +126,8 @@ def store_word(session: Session, conversation_id: str, reply: Reply, *, now: dat
     return _add(session, last, conversation_id, f"{STAFF}{secrets.token_hex(4)}", reply, now=now)
 
 
-def stop(session: Session, inbox_id: int, conversation_id: str, *, now: datetime) -> bool:
-    """Send nothing unasked from now on, until they write again.
+def stop(session: Session, inbox_id: int, conversation_id: str) -> bool:
+    """Send nothing unasked from the moment on at which STOP was written, until they write again.
 
     Args:
         inbox_id: the message that says so.
@@ -135,11 +136,16 @@ def stop(session: Session, inbox_id: int, conversation_id: str, *, now: datetime
         Whether it is so: not where they have written since.
 
     """
-    later = exists().where(InboxMessage.conversation_id == conversation_id, InboxMessage.id > inbox_id)
+    stop_, other = aliased(InboxMessage), aliased(InboxMessage)
+    said_at = select(func.coalesce(stop_.written_at, stop_.received_at)).where(stop_.id == inbox_id).scalar_subquery()
+    written_at = func.coalesce(other.written_at, other.received_at)
+    # Messengers say the time to the second: within it the order of arrival counts.
+    is_later = (written_at > said_at) | ((written_at == said_at) & (other.id > inbox_id))
+    later = exists().where(other.conversation_id == conversation_id, is_later)
     stopped = session.execute(
         update(Conversation)
         .where(Conversation.id == conversation_id, ~later)
-        .values(stopped_at=now)
+        .values(stopped_at=said_at)
         .execution_options(synchronize_session=False)
     )
     return changed(stopped) == 1
@@ -229,10 +235,19 @@ def record_failure(session: Session, outbox_id: int, reason: str) -> None:
 
 def open_window(session: Session, conversation_id: str) -> None:
     """The person wrote: what they were only told of can go out now, before anything newer."""
+    _at_the_window(session, conversation_id, failure=None, attempts=0, next_try_at=None)
+
+
+def empty_window(session: Session, conversation_id: str) -> None:
+    """The person wrote STOP: what they were only told of does not go out any more."""
+    _at_the_window(session, conversation_id, failure=STOPPED)
+
+
+def _at_the_window(session: Session, conversation_id: str, **values: Any) -> None:
     session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.conversation_id == conversation_id, OutboxMessage.failure == WINDOW_CLOSED)
-        .values(failure=None, attempts=0, next_try_at=None)
+        .values(**values)
         .execution_options(synchronize_session=False)
     )
 

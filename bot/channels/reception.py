@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -237,9 +237,16 @@ class Reception:
         if earlier:
             inbox.move(session, channel.name, earlier, hashed, address=sealed)
         found = inbox.conversation_of(session, channel.name, hashed, now=now, address=sealed)
-        inbox_id = inbox.accept(session, found.id, received.incoming, now=now, is_urgent=arrived.is_urgent)
+        inbox_id = inbox.accept(
+            session,
+            found.id,
+            received.incoming,
+            now=now,
+            is_urgent=arrived.is_urgent,
+            written_at=_moment(received.written_at, now),
+        )
         if inbox_id is not None:
-            outbox.open_window(session, found.id)
+            (outbox.empty_window if self.says_stop(received) else outbox.open_window)(session, found.id)
         if inbox_id is not None and received.attachment and cases.kind_with_staff(session, found.id) is not None:
             attachments.note(session, inbox_id, found.id, received.attachment, self._addresses)
         if inbox_id is None or arrived.help is None or not arrived.help.topic:
@@ -271,6 +278,13 @@ async def _sent(channel: Channel, address: str, reply: Reply) -> str | None:
 
 def _which(channel: Channel, received: Received) -> tuple[str, str, str]:
     return channel.name, received.address, received.incoming.provider_id
+
+
+def _moment(written_at: float | None, now: datetime) -> datetime | None:
+    """When something was written; never in the future, which a STOP would hold until."""
+    if written_at is None or written_at > now.timestamp():
+        return None
+    return datetime.fromtimestamp(written_at, UTC)
 
 
 def _text_of(incoming: Incoming) -> str:

@@ -140,8 +140,78 @@ def test_a_stop_that_was_followed_by_a_question_is_over(talk: Talk, sessions: se
     with sessions.begin() as session:
         first = inbox.accept(session, talk.id, Incoming("first", Kind.TEXT, "stop"), now=NOW)
         inbox.accept(session, talk.id, Incoming("second", Kind.TEXT, "no wait"), now=NOW)
-        assert not outbox.stop(session, int(first or 0), talk.id, now=NOW)
+        assert not outbox.stop(session, int(first or 0), talk.id)
     assert not stopped(sessions)
+
+
+def later(talk: Talk, sessions: sessionmaker[Session], number: int, text: str, *, written: int, arrived: int) -> int:
+    """A message that was written and that arrived so many seconds after the beginning; returns its inbox id."""
+    with sessions.begin() as session:
+        taken = inbox.accept(
+            session,
+            talk.id,
+            Incoming(f"late-{number}", Kind.TEXT, text),
+            now=NOW + timedelta(seconds=arrived),
+            written_at=NOW + timedelta(seconds=written),
+        )
+    return int(taken or 0)
+
+
+@pytest.mark.parametrize(("written", "holds"), [(9, True), (10, False), (11, False)])
+def test_what_was_written_before_a_stop_and_comes_after_it_does_not_undo_it(
+    talk: Talk, sessions: sessionmaker[Session], frozen: FrozenPath, service: Service, written: int, holds: bool
+) -> None:
+    worker = Worker(service.writer, lambda: frozen, clock=lambda: NOW)
+    worker.use(says())
+    later(talk, sessions, 1, "stop", written=10, arrived=20)
+    worker.take_turns()
+    assert stopped(sessions)
+    later(talk, sessions, 2, "where is my payslip", written=written, arrived=30)
+    worker.take_turns()
+    assert stopped(sessions) is holds
+    with sessions() as session:
+        said = [one.reply["text"] for one in outbox.after(session, talk.id)]
+        assert session.query(InboxMessage).filter(InboxMessage.handled_at.is_(None)).count() == 0
+    assert said[1:] == ([] if holds else ["an answer"])
+
+
+@pytest.mark.parametrize("has_model", [True, False])
+def test_a_cry_from_before_a_stop_gets_its_number_whenever_it_comes(
+    talk: Talk, sessions: sessionmaker[Session], frozen: FrozenPath, service: Service, has_model: bool
+) -> None:
+    worker = Worker(service.writer, lambda: frozen, clock=lambda: NOW)
+    if has_model:
+        worker.use(Scripted(Reply(language="en", text="call 113", topic="urgent.suicide", is_urgent=True)))
+    later(talk, sessions, 1, "stop", written=10, arrived=20)
+    worker.take_turns()
+    later(talk, sessions, 2, CRY, written=5, arrived=30)
+    worker.take_turns()
+    assert stopped(sessions)
+    with sessions() as session:
+        assert "113" in str(outbox.after(session, talk.id)[-1].reply)
+
+
+@pytest.mark.parametrize(("written", "holds"), [(9, True), (11, False)])
+def test_a_stop_that_comes_late_holds_where_nothing_was_written_after_it(
+    talk: Talk, sessions: sessionmaker[Session], written: int, holds: bool
+) -> None:
+    later(talk, sessions, 1, "and my holiday pay?", written=written, arrived=12)
+    stop = later(talk, sessions, 2, "stop", written=10, arrived=20)
+    with sessions.begin() as session:
+        assert outbox.stop(session, stop, talk.id) is holds
+    assert stopped(sessions) is holds
+
+
+def test_nobody_is_told_to_wait_for_what_they_wrote_before_a_stop(
+    talk: Talk, sessions: sessionmaker[Session], frozen: FrozenPath, service: Service
+) -> None:
+    worker = Worker(service.writer, lambda: frozen, clock=lambda: NOW)
+    later(talk, sessions, 1, "stop", written=10, arrived=20)
+    worker.take_turns()
+    later(talk, sessions, 2, "where is my payslip", written=5, arrived=30)
+    worker.take_turns()
+    with sessions() as session:
+        assert len(outbox.after(session, talk.id)) == 1
 
 
 def test_every_language_has_its_words_and_is_answered_in_them(frozen: FrozenPath, content: Content) -> None:

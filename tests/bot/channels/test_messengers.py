@@ -15,7 +15,7 @@ from sqlalchemy import text
 from starlette.responses import PlainTextResponse
 
 from actions.reply import Reply
-from bot import outbox
+from bot import dead_letters, outbox
 from bot.assistant_port import Outcome
 from bot.channels.telegram import webhook_secret
 from bot.conversations import utc_now
@@ -407,6 +407,25 @@ def test_what_a_template_told_of_goes_out_when_the_person_writes_and_is_told_of_
         "by staff",
         "ok",
     ]
+
+
+def test_stop_brings_nothing_that_waited_for_the_person_to_write_nor_lets_staff_bring_it(
+    meta: MetaServer, start: Any, service: Service
+) -> None:
+    client = start(**over_whatsapp(meta))
+    meta.answers.append(refused(131047))
+    brought(client, messages=[message(1, type="text", text={"body": "first"})])
+    until(lambda: meta.sent)
+    brought(client, messages=[message(2, type="text", text={"body": "stop"}, timestamp="2")])
+    brought(client, messages=[message(0, type="text", text={"body": "from before"})])  # written a second earlier
+    until(lambda: "only write when you do" in json.dumps(meta.sent))
+    with service.sessions.begin() as session:
+        (dead,) = dead_letters.dead_letters(session)
+        assert dead.reason == outbox.STOPPED
+        assert not dead_letters.try_again(session, dead.id, "staff", now=utc_now())
+    brought(client, messages=[message(3, type="text", text={"body": "last"}, timestamp="3")])
+    until(lambda: "heard last" in json.dumps(meta.sent))
+    assert len(meta.sent) == 3  # the template, the receipt, the answer
 
 
 def test_statuses_come_in_any_order_and_never_step_back(meta: MetaServer, start: Any, service: Service) -> None:
