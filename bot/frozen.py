@@ -91,6 +91,15 @@ class FrozenPath:
         """What is said to whoever writes more in a minute than is read."""
         return self._say("slow_down", text, language, hint, phone=number_of(self.content, None))
 
+    def too_many(self, text: str, *, language: str | None, hint: str | None) -> Reply:
+        """The same on the page, which sends by itself what was too much; in languages of emergencies as on messengers."""
+        reply = self._say("error.too_many", text, language, hint)
+        slow_down = self.slow_down(text, language=language, hint=hint)
+        if slow_down.language != reply.language:
+            return slow_down
+        danger = phrases_of(self.content, reply.language)["urgent.possible"]
+        return reply.model_copy(update={"warnings": (danger.format(phone=number_of(self.content, None)),)})
+
     def stopped(self, text: str, *, language: str | None, hint: str | None) -> Reply | None:
         """What is said to whoever writes STOP and nothing else; None for any other message."""
         spoken = self._stop.get(_plain(text))

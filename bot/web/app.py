@@ -30,7 +30,7 @@ from bot.conversations import Worker, utc_now
 from bot.deliveries import DeliveryMarks
 from bot.desk import Desk
 from bot.frozen import FrozenPath
-from bot.limits import URGENT_PER_MINUTE, Slots, Window
+from bot.limits import PerPerson, Slots, Window
 from bot.service import Service
 from bot.settings import Settings
 from bot.web import chat, pages, webhooks, widget
@@ -58,9 +58,8 @@ class Limits:
     """Everything that is counted for one process."""
 
     conversations: Window
-    messages: Window
+    messages: PerPerson
     of_address: Window
-    urgent: Window
     streams: Slots
     streams_of_address: Slots
 
@@ -69,9 +68,8 @@ class Limits:
         """The limits of the settings."""
         return cls(
             conversations=Window(settings.conversations_per_minute),
-            messages=Window(settings.messages_per_minute),
+            messages=PerPerson(settings.messages_per_minute),
             of_address=Window(settings.messages_per_minute_of_address),
-            urgent=Window(URGENT_PER_MINUTE),
             streams=Slots(chat.STREAMS_PER_CONVERSATION),
             streams_of_address=Slots(chat.STREAMS_PER_ADDRESS),
         )

@@ -32,6 +32,7 @@ from bot.bidi import isolated
 from bot.conversations import utc_now
 from bot.frozen import FrozenPath
 from bot.inbox import Found, Incoming, Kind
+from bot.limits import matter_of
 from bot.models import Conversation, InboxMessage
 from bot.service import Service
 from bot.web.body import BodyTooLargeError, BodyTooSlowError, read_body, readable
@@ -309,6 +310,10 @@ class _Arrival:
             return None
         return self.frozen.urgent_reply(self.text, language=language, hint=self.hint, now=self.now)
 
+    def too_many(self, language: str | None) -> Reply:
+        """What to do where it is one message too many."""
+        return self.frozen.too_many(self.text, language=language, hint=self.hint)
+
     def sorry(self) -> Reply:
         """The honest word that the message could not be kept."""
         return self.frozen.failed(self.text, language=None, hint=self.hint, now=self.now, is_kept=False)
@@ -353,16 +358,18 @@ async def _take(request: Request, service: Service, arrival: _Arrival, authoriza
     hashes = _hashes(service, authorization)
     hashed = hashes[0]
     limits = request.app.state.limits
-    # The limits are for those who flood, not for those who cry.
-    is_free = arrival.is_certain and limits.urgent.allows(hashed)
-    is_over = not is_free and not (limits.messages.allows(hashed) and limits.of_address.allows(_address(request)))
+    matter = matter_of(incoming, arrival.urgency, arrival.frozen)
+    # The limits are for those who flood, not for those who cry or press what we have offered.
+    is_over = not limits.messages.allows(hashed, matter)
+    is_over = is_over or not (matter or limits.of_address.allows(_address(request)))
     stored = await service.writer.run(
         lambda session: _store(session, hashes, incoming, arrival, is_over=is_over), within=STORE_SECONDS
     )
     if stored is None:
         _gone()
     if stored.is_refused:
-        raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS, "error.too_many", {"Retry-After": "60"})
+        reply = arrival.help(stored.language) or arrival.too_many(stored.language)
+        return _refused(status.HTTP_429_TOO_MANY_REQUESTS, "error.too_many", reply, {"Retry-After": "60"})
     if stored.help is None and not stored.is_duplicate:
         request.app.state.worker.wake()
     elif stored.help is not None:
@@ -375,6 +382,7 @@ class _Stored:
     conversation_id: str
     is_duplicate: bool = False
     is_refused: bool = False
+    language: str | None = None
     help: Reply | None = None
     cursor: int | None = None
 
@@ -387,7 +395,7 @@ def _store(
         return None
     if is_over:
         is_known = inbox.is_stored(session, found.id, incoming.provider_id)
-        return _Stored(found.id, is_duplicate=is_known, is_refused=not is_known)
+        return _Stored(found.id, is_duplicate=is_known, is_refused=not is_known, language=found.language)
     is_urgent = arrival.urgency is not None
     inbox_id = inbox.accept(session, found.id, incoming, now=arrival.now, is_urgent=is_urgent)
     if inbox_id is None:

@@ -20,6 +20,7 @@ from actions.reply import Reply
 from bot.assistant_port import AssistantPort, Outcome
 from bot.frozen import FrozenPath
 from bot.inbox import Turn
+from bot.limits import URGENT_PER_MINUTE
 from bot.service import Service, open_service
 from bot.settings import Settings
 from bot.web import chat
@@ -288,6 +289,40 @@ def test_over_the_limit_a_cry_is_still_taken_and_a_known_message_is_known(
     assert (again.status_code, again.json()["duplicate"]) == (202, True)
     urgent = client.post("/api/v1/messages", json={"id": "message-31", "text": CRY}, headers=token)
     assert (urgent.status_code, urgent.json()["reply"]["topic"]) == (202, "urgent.suicide")
+
+
+@pytest.mark.parametrize("body", [{"button": "/menu"}, {"text": "I am scared of him"}, {"text": "stop"}])
+def test_over_the_limit_buttons_stop_and_what_may_be_a_cry_are_taken_so_many_a_minute(
+    client: TestClient, token: dict[str, str], body: dict[str, str]
+) -> None:
+    for number in range(31):
+        client.post("/api/v1/messages", json={"id": f"message-{number}", "text": "a"}, headers=token)
+    codes = [
+        client.post("/api/v1/messages", json={"id": f"another-{number}", **body}, headers=token).status_code
+        for number in range(URGENT_PER_MINUTE + 1)
+    ]
+    assert codes == [202] * URGENT_PER_MINUTE + [429]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "said"),
+    [
+        ("where are my wages of the last month", "en", "That is a lot at once"),
+        ("gdzie jest moja wypłata za ostatni miesiąc", "pl", "To dużo naraz"),
+        ("unde este salariul meu pentru luna trecută", "ro", "Au fost multe deodată"),
+    ],
+)
+def test_what_is_too_much_is_answered_with_what_to_do_and_the_number_in_the_language_of_who_writes(
+    client: TestClient, token: dict[str, str], text: str, language: str, said: str
+) -> None:
+    for number in range(31):
+        body = {"id": f"message-{number}", "text": text}
+        refused = client.post("/api/v1/messages", json=body, headers=token)
+    assert refused.status_code == 429
+    reply = refused.json()["reply"]
+    assert reply["language"] == language
+    assert reply["text"].startswith(said)
+    assert "112" in str(reply)
 
 
 FAILURES = [

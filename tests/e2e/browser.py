@@ -12,6 +12,17 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 FLAGS.append("--host-resolver-rules=MAP *.test 127.0.0.1")
 ANSWER_MS = 15_000
 
+# A phone with a voice of its own for Polish, and for English one that is its own or not.
+VOICES = """
+  window.spoken = [];
+  window.voices = [{ lang: "en-GB", localService: LOCAL }, { lang: "pl_PL", localService: true }];
+  Object.defineProperty(window, "speechSynthesis", { value: {
+    getVoices: () => window.voices, addEventListener() {},
+    speak: (one) => window.spoken.push(one.text), cancel: () => { window.spoken = []; },
+  } });
+  window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+"""
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:

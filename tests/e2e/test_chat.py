@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 
+from bot.frozen import FrozenPath
 from knowledge import answers
 from knowledge.files import GROUPS, Content
-from tests.e2e.browser import ANSWER_MS, chromium
+from tests.e2e.browser import ANSWER_MS, VOICES, chromium
 from tests.process import Process
 
 CRY = "I want to kill myself"
@@ -129,17 +131,6 @@ def test_leaving_empties_the_page_at_once_and_deletes_the_conversation(page: Pag
     expect(page.locator(".person")).to_have_count(0)
 
 
-VOICES = """
-  window.spoken = [];
-  window.voices = [{ lang: "en-GB", localService: LOCAL }, { lang: "pl_PL", localService: true }];
-  Object.defineProperty(window, "speechSynthesis", { value: {
-    getVoices: () => window.voices, addEventListener() {},
-    speak: (one) => window.spoken.push(one.text), cancel: () => { window.spoken = []; },
-  } });
-  window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
-"""
-
-
 def test_an_answer_is_read_aloud_by_a_voice_of_the_phone_and_stops_when_told(page: Page) -> None:
     page.add_init_script(VOICES.replace("LOCAL", "true"))
     page.reload()
@@ -252,14 +243,14 @@ def test_the_page_asks_nothing_of_any_other_host(browser: Browser, process: Proc
     context.close()
 
 
-def failing(page: Page, status: int, detail: str, *, times: int = 1) -> None:
+def failing(page: Page, status: int, detail: str, *, times: int = 1, reply: Any = None) -> None:
     """Let the next posted messages fail as a server in trouble would."""
     left = [times]
 
     def answer(route: Route) -> None:
         if route.request.method == "POST" and left[0] > 0:
             left[0] -= 1
-            route.fulfill(status=status, json={"detail": detail, "reply": None}, headers={"Retry-After": "1"})
+            route.fulfill(status=status, json={"detail": detail, "reply": reply}, headers={"Retry-After": "1"})
         else:
             route.continue_()
 
@@ -273,6 +264,8 @@ def test_it_works_over_plain_http_on_a_name_of_the_network(browser: Browser, pro
     expect(page.locator(".bot").first).to_contain_text("robot", timeout=ANSWER_MS)
     assert page.evaluate("window.isSecureContext") is False
     ask(page, "how high is the minimum wage per hour?")
+    expect(page.locator(".bot h2").last).to_contain_text("minimum wage", ignore_case=True, timeout=ANSWER_MS)
+    page.reload()
     expect(page.locator(".bot h2").last).to_contain_text("minimum wage", ignore_case=True, timeout=ANSWER_MS)
     context.close()
 
@@ -291,6 +284,30 @@ def test_a_message_that_fails_holds_no_cry_back_and_the_true_reason_is_said(
     expect(page.locator('.bot.urgent a.call[href="tel:113"]').first).to_be_visible(timeout=ANSWER_MS)
     expect(page.locator(".bot h2", has_text="holiday")).to_be_visible(timeout=ANSWER_MS)
     expect(page.locator(".bot.urgent")).to_have_count(1)
+
+
+def test_what_is_one_message_too_many_is_kept_with_what_to_do_and_sent_later(page: Page, content: Content) -> None:
+    too_many = FrozenPath(content).too_many("", language="en", hint=None).model_dump(mode="json")
+    failing(page, 429, "error.too_many", times=100, reply=too_many)
+    ask(page, "how many holidays do i have")
+    page.get_by_role("button", name="Menu").click()
+    expect(page.locator(".bot", has_text="112")).to_have_count(1)
+    expect(page.locator(".person.waiting")).to_have_count(2)
+    page.reload()
+    expect(page.locator(".person.waiting")).to_have_count(2)
+    page.unroute("**/api/v1/messages")
+    expect(page.locator(".bot h2", has_text="holiday")).to_be_visible(timeout=30_000)
+    expect(page.locator(".person.waiting")).to_have_count(0)
+
+
+def test_what_the_browser_has_no_room_to_keep_is_sent_all_the_same(page: Page) -> None:
+    page.add_init_script("Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }")
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    ask(page, CRY)
+    expect(page.locator('.bot.urgent a.call[href="tel:113"]').first).to_be_visible(timeout=ANSWER_MS)
+    ask(page, "how many holidays do i have")
+    expect(page.locator(".bot h2", has_text="holiday")).to_be_visible(timeout=ANSWER_MS)
 
 
 def test_what_is_refused_says_why_and_can_be_written_again(page: Page) -> None:

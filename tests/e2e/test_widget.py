@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
 from tests.bot.channels.servers import Loopback
-from tests.e2e.browser import ANSWER_MS, chromium
+from tests.e2e.browser import ANSWER_MS, VOICES, chromium
 from tests.process import ROOT, Process
 
 DEMO = ROOT / "docs" / "demo"
@@ -128,6 +128,53 @@ def test_a_question_on_another_website_is_answered_in_the_language_of_the_tag(pa
     expect(frame.locator("html")).to_have_attribute("lang", "pl")
     ask(frame, "minimalna stawka godzinowa")
     expect(frame.locator(".bot h2").last).to_contain_text("minimaln", ignore_case=True, timeout=ANSWER_MS)
+
+
+SAFE_ONLY = "[isSecureContext, ...['subtle', 'randomUUID'].map((name) => name in crypto), 'clipboard' in navigator]"
+
+
+def test_everything_works_over_plain_http_and_survives_a_reload(page: Page, site: Site) -> None:
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(site.page())
+    frame = opened(page)
+    for document in page.frames:
+        assert document.evaluate(SAFE_ONLY) == [False] * 4, document.url
+    ask(frame, "gdzie jest najbliższy punkt RNI?")
+    frame.get_by_role("button", name="Moja lokalizacja").click(timeout=ANSWER_MS)
+    expect(frame.locator("#input")).to_be_focused()  # no browser gives a position here
+    ask(frame, "minimalna stawka godzinowa")
+    expect(frame.locator(".bot h2").last).to_contain_text("minimaln", ignore_case=True, timeout=ANSWER_MS)
+    page.reload()
+    expect(chat(page).locator(".person").last).to_contain_text("minimalna stawka", timeout=ANSWER_MS)
+    ask(chat(page), "ile mam dni urlopu?")
+    expect(chat(page).locator(".bot h2").last).to_contain_text("urlop", ignore_case=True, timeout=ANSWER_MS)
+    assert faults == []
+
+
+def test_the_position_is_asked_for_only_when_somebody_shares_it(page: Page, site: Site) -> None:
+    page.add_init_script("navigator.geolocation.getCurrentPosition = () => { window.wasAsked = true; };")
+    page.goto(site.page())
+    frame = opened(page)
+    ask(frame, "gdzie jest najbliższy punkt RNI?")
+    share = frame.get_by_role("button", name="Moja lokalizacja")
+    expect(share).to_be_visible(timeout=ANSWER_MS)
+    assert [document.evaluate("window.wasAsked") for document in page.frames] == [None, None]
+    share.click()
+    assert [document.evaluate("window.wasAsked") for document in page.frames] == [None, True]
+
+
+def test_an_answer_is_read_aloud_and_stops_when_told(page: Page, site: Site) -> None:
+    page.add_init_script(VOICES.replace("LOCAL", "true"))
+    page.goto(site.page())
+    frame = opened(page)
+    ask(frame, "minimalna stawka godzinowa")
+    answer = frame.locator(".bot", has=page.locator("h2")).last
+    answer.get_by_role("button", name="Przeczytaj na głos").click(timeout=ANSWER_MS)
+    inside = page.frames[1]
+    assert inside.evaluate("window.spoken")[0] == answer.locator("h2").inner_text()
+    answer.get_by_role("button", name="Przestań czytać").click()
+    assert inside.evaluate("window.spoken") == []
 
 
 def test_nothing_is_kept_and_no_frame_is_there_before_it_is_opened(

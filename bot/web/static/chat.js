@@ -262,10 +262,12 @@ function press(button) {
   enqueue({ button: button.payload, label: button.label });
 }
 
+// Browsers give no position to a page on plain http, and some have none to give: a town can be written.
 function shareLocation() {
+  const instead = () => input.focus();
+  if (!navigator.geolocation) return instead();
   navigator.geolocation.getCurrentPosition(
-    ({ coords }) => enqueue({ position: { latitude: coords.latitude, longitude: coords.longitude } }),
-    () => input.focus(),
+    ({ coords }) => enqueue({ position: { latitude: coords.latitude, longitude: coords.longitude } }), instead,
   );
 }
 

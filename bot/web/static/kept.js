@@ -1,9 +1,13 @@
 // What is kept on the phone: the token, what was written but not yet accepted, and the look. A browser that keeps nothing for anybody
-// (private windows) still has the page itself to keep it in.
+// (private windows, a full memory) still has the page itself to keep it in: what can't be kept must be sent all the same.
 const memory = new Map();
 export const kept = {
-  read(key) { try { return localStorage.getItem(key); } catch { return memory.get(key) ?? null; } },
+  read(key) {
+    if (memory.has(key)) return memory.get(key);
+    try { return localStorage.getItem(key); } catch { return null; }
+  },
   write(key, value) {
+    memory.delete(key);
     try { value === null ? localStorage.removeItem(key) : localStorage.setItem(key, value); } catch { memory.set(key, value); }
   },
   get isLasting() { try { return Boolean(localStorage); } catch { return false; } },
