@@ -154,7 +154,7 @@ class MetaServer(Loopback):
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
-        self.read: list[str] = []
+        self.receipts: list[dict[str, Any]] = []
         self.answers: deque[Response] = deque()
         self.seconds = 0.0  # that it takes to answer
         self.files: dict[str, bytes] = {}
@@ -181,7 +181,7 @@ class MetaServer(Loopback):
         if request.headers["authorization"] != "Bearer meta-token":
             return JSONResponse({"error": {"code": 190}}, 401)
         if body.get("status") == "read":
-            self.read.append(body["message_id"])
+            self.receipts.append(body)
             return JSONResponse({"success": True})
         await asyncio.sleep(self.seconds)
         if self.answers:

@@ -68,9 +68,9 @@ def test_each_channel_is_on_or_off_with_a_reason_and_what_waits(
     shown = rows(run("channels"))
     assert shown["web"][:1] == ["yes"]
     assert shown["telegram"][:2] == ["yes", "long polling"]
-    assert shown["telegram"][-2:] == ["0", "1"]
+    assert shown["telegram"][2:] == [f"{NOW:%Y-%m-%d %H:%M}", "–", "0", "1"]
     assert shown["whatsapp"][:2] == ["no", "WHATSAPP_TOKEN is not set"]
-    assert shown["whatsapp"][-2:] == ["1", "1"]
+    assert shown["whatsapp"][2:] == [f"{NOW:%Y-%m-%d %H:%M}"] * 2 + ["1", "1"]
     monkeypatch.setenv("CLOSED_CHANNELS", '["telegram"]')
     assert rows(run("channels"))["telegram"][:2] == ["no", "closed: CLOSED_CHANNELS"]
 

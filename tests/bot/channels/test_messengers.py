@@ -46,6 +46,7 @@ def test_a_message_is_answered_as_html_with_buttons(telegram: TelegramServer, st
     assert sent["text"] == "heard hello there &lt;b&gt;&amp;"
     assert sent["parse_mode"] == "HTML"
     assert sent["reply_markup"]["inline_keyboard"][0][0] == {"text": "Menu", "callback_data": "/menu"}
+    assert "sendChatAction" not in {method for method, _ in telegram.calls}  # nobody is writing: it is a robot
     commands = [fields for method, fields in telegram.calls if method == "setMyCommands"]
     assert {fields.get("language_code") for fields in commands} == {None, "en", "nl", "pl", "uk"}
     described = [fields["description"] for method, fields in telegram.calls if method == "setMyDescription"]
@@ -288,7 +289,9 @@ def test_a_message_is_answered_once_and_read(meta: MetaServer, start: Any) -> No
     assert sent["interactive"]["type"] == "button"
     assert sent["interactive"]["body"]["text"] == "heard zażółć 👍 <b>&"
     assert sent["interactive"]["action"]["buttons"][0]["reply"] == {"id": "/menu", "title": "Menu"}
-    until(lambda: "wamid.1" in meta.read)
+    until(lambda: meta.receipts)
+    assert {receipt["message_id"] for receipt in meta.receipts} == {"wamid.1"}
+    assert not any("typing_indicator" in receipt for receipt in meta.receipts)  # nobody is writing: it is a robot
 
 
 @pytest.mark.parametrize(
@@ -481,6 +484,16 @@ def test_who_changes_their_number_or_hides_it_keeps_the_conversation(
     assert {key: meta.sent[1].get(key) for key in ("to", "recipient") if key in meta.sent[1]} == reached
     with service.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM conversation")).scalar() == 1
+
+
+def test_whoever_is_given_somebody_elses_number_begins_anew(meta: MetaServer, start: Any, service: Service) -> None:
+    client = start(**over_whatsapp(meta))
+    said = {"type": "text", "text": {"body": "hello"}}
+    for number, who in enumerate(("NL.1", "NL.9")):
+        assert brought(client, messages=[{"id": f"wamid.{number}", "from": NUMBER, "from_user_id": who, **said}]) == 200
+    until(lambda: {sent["recipient"] for sent in meta.sent} == {"NL.1", "NL.9"})
+    with service.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM conversation")).scalar() == 2
 
 
 def test_an_edit_on_whatsapp_is_judged_and_otherwise_not_answered(meta: MetaServer, start: Any) -> None:
