@@ -43,6 +43,7 @@ MAX_TEXT_CHARACTERS = 4096  # https://core.telegram.org/bots/api#sendmessage, af
 MAX_CALLBACK_BYTES = 64  # https://core.telegram.org/bots/api#inlinekeyboardbutton
 MAX_DESCRIPTION_CHARACTERS = 512  # https://core.telegram.org/bots/api#setmydescription
 BUTTON_CHARACTERS = 40  # wider ones are cut on a small phone
+LOCATION_SIGN = "📍"  # above the button that shares a position, where other buttons stand before it
 POLL_SECONDS = 25
 EMPTY_SECONDS = 0.2
 MOST_FAILURES = 3  # of one update
@@ -186,7 +187,7 @@ class Payload:
 
 
 def render(reply: Reply, *, location_label: str | None = None) -> list[Payload]:
-    """The messages of a reply; buttons stand under the last one.
+    """The messages of a reply; buttons stand under the last one. A message has one kind of them: the location has its own.
 
     Args:
         location_label: what the button says that shares a position, where the reply asks for one.
@@ -194,13 +195,19 @@ def render(reply: Reply, *, location_label: str | None = None) -> list[Payload]:
     """
     texts = split(blocks(reply), MAX_TEXT_CHARACTERS)
     marked = [with_bold(text, escape=html.escape, mark=lambda bold: f"<b>{bold}</b>") for text in texts]
-    return [Payload(text, None) for text in marked[:-1]] + [Payload(marked[-1], _markup(reply, location_label))]
-
-
-def _markup(reply: Reply, location_label: str | None) -> InlineKeyboardMarkup | ReplyKeyboardMarkup | None:
+    markups: list[InlineKeyboardMarkup | ReplyKeyboardMarkup | None] = [None] * len(marked)
+    markups[-1] = _markup(reply)
     if reply.asks_location and location_label:
         share = KeyboardButton(location_label, request_location=True)
-        return ReplyKeyboardMarkup([[share]], resize_keyboard=True, one_time_keyboard=True)
+        keyboard = ReplyKeyboardMarkup([[share]], resize_keyboard=True, one_time_keyboard=True)
+        if markups[-1] is None:
+            markups[-1] = keyboard
+        else:
+            marked, markups = [*marked, LOCATION_SIGN], [*markups, keyboard]
+    return [Payload(text, markup) for text, markup in zip(marked, markups, strict=True)]
+
+
+def _markup(reply: Reply) -> InlineKeyboardMarkup | None:
     rows = [
         [InlineKeyboardButton(shortened(button.label, BUTTON_CHARACTERS), callback_data=button.payload)]
         for button in reply.buttons

@@ -194,7 +194,7 @@ def _attached(attached: object, provider_id: str) -> tuple[Incoming, str | None]
 
 
 def render(reply: Reply, *, choose: str, location: str | None = None) -> list[dict[str, Any]]:
-    """The messages of a reply, without the recipient; buttons or a list stand under the last one.
+    """The messages of a reply, without the recipient; buttons or a list stand under the last one, a location is asked for after it.
 
     Args:
         choose: what the button says that opens a list.
@@ -211,17 +211,16 @@ def render(reply: Reply, *, choose: str, location: str | None = None) -> list[di
         texts = [*_joined(texts[:-1]), texts[-1]]
     marked = [with_bold(text, escape=_plain, mark=lambda bold: f"*{bold.strip()}*") for text in texts]
     messages: list[dict[str, Any]] = [_text(text) for text in marked[:-1]]
-    if reply.asks_location and location:
-        return [*messages, _text(marked[-1]), _location_request(location)]
+    asked = [_location_request(location)] if reply.asks_location and location else []
     if not buttons:
-        return [*messages, _text(marked[-1])]
+        return [*messages, _text(marked[-1]), *asked]
     # A list has so many rows and no more; the rest stands under a word of its own.
     bodies = (marked[-1], *[choose] * len(buttons))
     starts = range(0, len(buttons), MOST_ROWS)
     lists = [
         _with_choices(body, buttons[at : at + MOST_ROWS], choose) for body, at in zip(bodies, starts, strict=False)
     ]
-    return [*messages, *lists]
+    return [*messages, *lists, *asked]
 
 
 def _joined(texts: list[str]) -> list[str]:

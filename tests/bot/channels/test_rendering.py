@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rasa_sdk import Tracker
+from telegram import InlineKeyboardMarkup, ReplyKeyboardMarkup
 
-from actions.answer import render as render_answer
+from actions.answer import first_answer, with_urgent_offer
 from actions.context import Context
 from actions.data import ActionPrivacy
 from actions.emergency import help_for, in_emergencies_only
@@ -22,8 +23,9 @@ from actions.menu import ActionArea, ActionGreet, ActionHuman, ActionMenu
 from actions.reply import Reply
 from bot.channels import telegram, whatsapp
 from bot.channels.render import blocks, split
+from bot.frozen import FrozenPath
 from knowledge import answers
-from knowledge.files import Content
+from knowledge.files import GROUPS, Content
 from tests.bot.channels.servers import is_as_published
 from tests.conftest import NOW
 
@@ -34,7 +36,10 @@ def replies(content: Content) -> Iterator[Reply]:
         context = Context(tracker, content, language, NOW)
         for topic in content.topics:
             answer = answers.answer(content, topic, language, now=NOW)
-            yield render_answer(context, answer)
+            for group in (None, *GROUPS):
+                first, _ = first_answer(context, topic, group=group)
+                yield first
+                yield with_urgent_offer(context, first, "urgent.danger")
             for action in (ActionMore(), ActionSteps(), ActionWhoHelps(), ActionSources()):
                 yield action.part(context, answer)
         for plain in (ActionGreet(), ActionMenu(), ActionHuman(), ActionChangeLanguage(), ActionPrivacy()):
@@ -49,11 +54,26 @@ def replies(content: Content) -> Iterator[Reply]:
                 yield help_for(content, (topic,), language, now=NOW)
     for language in content.emergency:
         yield in_emergencies_only(content, language)
+    yield from without_model(content)
+
+
+def without_model(content: Content) -> Iterator[Reply]:
+    """What is said in every language where no model is asked."""
+    frozen = FrozenPath(content)
+    for code in content.known_languages:
+        words = (content.phrases.get(code) or content.emergency[code]).stop
+        yield from filter(None, (frozen.stopped(word, language=code, hint=None) for word in words))
+        yield frozen.one_moment("", language=code, hint=None)
+        yield frozen.slow_down("", language=code, hint=None)
+        yield frozen.too_many("", language=code, hint=None)
+        yield frozen.closed("", hint=code, url="https://wegwijs.example")
+        for is_kept in (True, False):
+            yield frozen.failed("", language=code, hint=None, now=NOW, is_kept=is_kept)
 
 
 def test_every_reply_fits_telegram(content: Content) -> None:
     for reply in replies(content):
-        for payload in telegram.render(reply):
+        for payload in telegram.render(reply, location_label="Share"):
             plain = html.unescape(re.sub(r"</?b>", "", payload.text))
             assert 0 < len(plain) <= telegram.MAX_TEXT_CHARACTERS
         for button in reply.buttons:
@@ -63,13 +83,13 @@ def test_every_reply_fits_telegram(content: Content) -> None:
 def test_an_answer_is_one_message_on_telegram(content: Content) -> None:
     for reply in replies(content):
         if reply.topic and reply.sections:
-            assert len(telegram.render(reply)) <= 2, (reply.topic, reply.language)
+            assert len(telegram.render(reply, location_label="Share")) <= 2, (reply.topic, reply.language)
 
 
 def test_every_reply_fits_whatsapp(content: Content) -> None:
     who = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": "31612345678"}
     for reply in replies(content):
-        for message in whatsapp.render(reply, choose="Choose"):
+        for message in whatsapp.render(reply, choose="Choose", location="Where are you?"):
             assert is_as_published({**who, **message}), (reply.topic, reply.language)
 
 
@@ -77,9 +97,13 @@ def test_no_button_of_a_reply_is_left_out(content: Content) -> None:
     most = 0
     for reply in replies(content):
         payloads = [button.payload for button in reply.buttons]
-        assert [row["id"] for row in chosen(whatsapp.render(reply, choose="Choose"))] == payloads
-        markup = telegram.render(reply)[-1].markup
-        assert [row[0].callback_data for row in (markup.inline_keyboard if markup else ())] == payloads
+        assert [
+            row["id"] for row in chosen(whatsapp.render(reply, choose="Choose", location="Where are you?"))
+        ] == payloads
+        markups = [payload.markup for payload in telegram.render(reply, location_label="Share")]
+        rows = [row for markup in markups if isinstance(markup, InlineKeyboardMarkup) for row in markup.inline_keyboard]
+        assert [row[0].callback_data for row in rows] == payloads
+        assert any(isinstance(markup, ReplyKeyboardMarkup) for markup in markups) == reply.asks_location
         most = max(most, len(payloads))
     assert most > whatsapp.MOST_ROWS
 
@@ -94,7 +118,9 @@ def chosen(messages: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
 
 def test_nothing_is_cut(content: Content) -> None:
     for reply in replies(content):
-        shown = " ".join(re.sub(r"</?b>", "", payload.text) for payload in telegram.render(reply))
+        shown = " ".join(
+            re.sub(r"</?b>", "", payload.text) for payload in telegram.render(reply, location_label="Share")
+        )
         for part in (reply.text, *(item for section in reply.sections for item in section.items)):
             for word in html.escape(part.replace("**", "")).split():
                 assert word in shown, (reply.topic, reply.language, word)
