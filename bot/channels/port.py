@@ -97,6 +97,14 @@ class Channel(Protocol):
 
         """
 
+    async def show_typing(self, address: str, *, last_message: str) -> None:
+        """Show for some seconds that a person is writing to them; a failure is nobody's trouble.
+
+        Args:
+            last_message: the provider's id of the last thing that they wrote.
+
+        """
+
     async def fetch(self, reference: str, *, most: int) -> bytes:
         """A file that somebody sent.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import InvalidToken, TelegramError
 
+from bot.addresses import UnreadableAddressError
 from bot.attachments import Fetcher
 from bot.channels.delivery import Delivery
 from bot.channels.port import Channel, Moved, Received
@@ -20,6 +22,7 @@ from bot.conversations import utc_now
 from bot.frozen import FrozenPath
 from bot.service import Service
 from bot.settings import Settings
+from bot.typing_sign import Seer
 from knowledge.files import Content
 
 TELEGRAM_WEBHOOK = "/webhooks/telegram"
@@ -143,6 +146,14 @@ class Channels:
 
     async def _turn_away(self, channel: Channel, received: Received) -> None:
         await self.reception.turn_away(channel, received, url=self._service.settings.public_url, now=utc_now())
+
+    async def show_typing(self, seer: Seer) -> None:
+        """Show somebody on a messenger that one of the staff is writing to them."""
+        channel = self.by_name.get(seer.channel)
+        if channel is not None and seer.address is not None:
+            with suppress(UnreadableAddressError):
+                address = self._service.addresses.read(seer.address)
+                await channel.show_typing(address, last_message=seer.last_message)
 
     async def move(self, channel: Channel, moved: Moved) -> None:
         """Somebody has another address from now on; raises where that could not be stored."""

@@ -29,7 +29,7 @@ from telegram import (
     ReplyKeyboardMarkup,
     Update,
 )
-from telegram.constants import ChatType, ParseMode
+from telegram.constants import ChatAction, ChatType, ParseMode
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
@@ -270,6 +270,11 @@ class Telegram:
         except (NetworkError, TelegramError) as error:
             raise RetryLaterError(type(error).__name__) from None
         return str(sent.message_id) if sent is not None else None
+
+    async def show_typing(self, address: str, *, last_message: str) -> None:
+        """Show for five seconds that a person is writing; see `bot.channels.port.Channel`."""
+        with suppress(TelegramError):
+            await self.bot.send_chat_action(int(address), ChatAction.TYPING)
 
     async def fetch(self, reference: str, *, most: int) -> bytes:
         """A file that somebody sent; see `bot.channels.port.Channel`."""

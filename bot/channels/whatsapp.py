@@ -15,6 +15,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -326,12 +327,17 @@ class WhatsApp:
 
     async def mark_read(self, provider_id: str) -> None:
         """Tell the person that the message was read; a failure is nobody's trouble."""
-        try:
-            await self._client.post(
-                "/messages", json={"messaging_product": "whatsapp", "status": "read", "message_id": provider_id}
-            )
-        except httpx.HTTPError:
-            return
+        await self._note(provider_id)
+
+    async def show_typing(self, address: str, *, last_message: str) -> None:
+        """Show for at most 25 seconds that a person is writing; see `bot.channels.port.Channel`."""
+        await self._note(last_message, typing_indicator={"type": "text"})
+
+    async def _note(self, provider_id: str, **more: Any) -> None:
+        # https://developers.facebook.com/documentation/business-messaging/whatsapp/typing-indicators
+        note = {"messaging_product": "whatsapp", "status": "read", "message_id": provider_id, **more}
+        with suppress(httpx.HTTPError):
+            await self._client.post("/messages", json=note)
 
     async def close(self) -> None:
         """Close the connections."""

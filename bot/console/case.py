@@ -27,6 +27,7 @@ from bot.service import Service
 from bot.sign_in import Person
 from bot.staff import SEES_ALL_CASES, StaffError
 from bot.translation import TranslationError, Translator
+from bot.typing_sign import Seer, seer_of
 from knowledge.answers import UnknownTopicError
 from knowledge.database import reading
 
@@ -186,6 +187,22 @@ async def say(request: Request, posted: FormOfHelper, case_id: int) -> Response:
         case_id,
         lambda session, now: desk.say(session, case_id, posted.person.id, text, now=now, original=original),
     )
+
+
+@router.post("/{case_id}/typing")
+async def typing(request: Request, posted: FormOfHelper, case_id: int) -> Response:
+    """Show the person that one is writing to them; nothing of what is written comes here."""
+    service: Service = request.app.state.service
+
+    def look() -> Seer | None:
+        with reading(service.sessions) as session:
+            return seer_of(session, case_id, posted.person.id)
+
+    seer = await run_in_threadpool(look)
+    if seer is not None:
+        request.app.state.announcer.announce_typing(seer.conversation_id)
+        await request.app.state.channels.show_typing(seer)
+    return Response(status_code=204)
 
 
 @router.post("/{case_id}/draft")

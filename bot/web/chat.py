@@ -222,7 +222,7 @@ async def listen(
 ) -> EventSourceResponse:
     """New entries as server-sent events, from `after` on; each carries a transcript as JSON.
 
-    The event `gone` ends the stream when the conversation was deleted.
+    The event `typing` says that one of the staff is writing; `gone` ends the stream when the conversation was deleted.
     """
     limits, address = request.app.state.limits, _address(request)
     if not (limits.streams.has_room(conversation_id) and limits.streams_of_address.has_room(address)):
@@ -239,6 +239,9 @@ async def listen(
         ):
             while True:
                 something_new.clear()
+                if something_new.is_typing:
+                    something_new.is_typing = False
+                    yield {"event": "typing", "data": ""}
                 transcript = await run_in_threadpool(_read, service, conversation_id, cursor)
                 if transcript is None:
                     yield {"event": "gone", "data": ""}

@@ -10,11 +10,17 @@ from contextlib import contextmanager
 QUEUE = "queue"  # what the console listens to: any conversation may have become a case
 
 
+class Listener(asyncio.Event):
+    """The event of a listening connection; `is_typing`: a person is writing to the one who listens."""
+
+    is_typing = False
+
+
 class Announcer:
     """One event a listening connection, set from any thread."""
 
     def __init__(self) -> None:
-        self._listeners: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.generation = object()  # another one after every announcement
 
@@ -30,14 +36,20 @@ class Announcer:
             if conversation_id != QUEUE:
                 self._loop.call_soon_threadsafe(self._wake, QUEUE)
 
+    def announce_typing(self, conversation_id: str) -> None:
+        """Tell those who listen to a conversation that a person is writing to them; from the loop."""
+        for listener in self._listeners.get(conversation_id, ()):
+            listener.is_typing = True
+            listener.set()
+
     def listeners(self, conversation_id: str) -> int:
         """How many listen to a conversation, or to the queue."""
         return len(self._listeners.get(conversation_id, ()))
 
     @contextmanager
-    def listening(self, conversation_id: str) -> Iterator[asyncio.Event]:
+    def listening(self, conversation_id: str) -> Iterator[Listener]:
         """An event that is set whenever the conversation has something new, for as long as the block runs."""
-        event = asyncio.Event()
+        event = Listener()
         self._listeners[conversation_id].add(event)
         try:
             yield event

@@ -111,9 +111,12 @@ def test_a_cry_in_polish_reaches_a_helper_who_takes_over_and_hands_back(
     helper.get_by_role("button", name="Take this case").click()
     expect(person.locator(".bot").last).to_contain_text("z człowiekiem", timeout=PATIENCE_MS)
 
+    expect(person.locator(".typing")).to_have_count(0)
     helper.get_by_label("Write to the person").fill("Jestem tutaj.")
+    expect(person.locator(".typing")).to_be_visible(timeout=PATIENCE_MS)
     helper.keyboard.press("Control+Enter")
     expect(person.locator(".bot.staff")).to_contain_text("Jestem tutaj.", timeout=PATIENCE_MS)
+    expect(person.locator(".typing")).to_have_count(0)
     person.locator("#input").fill("dziękuję, co teraz?")
     person.keyboard.press("Enter")
     expect(helper.locator(".line.person").last).to_contain_text("co teraz?", timeout=PATIENCE_MS)

@@ -118,6 +118,15 @@ if (filters) {
 document.getElementById("text")?.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form.requestSubmit();
 });
+// The person sees that somebody is writing, and nothing of what.
+const TYPING_MS = 4000;
+let typed = -TYPING_MS;
+document.getElementById("text")?.addEventListener("input", ({ target, timeStamp }) => {
+  if (!target.value.trim() || timeStamp - typed < TYPING_MS) return;
+  typed = timeStamp;
+  const body = new URLSearchParams({ csrf: target.form.elements.csrf.value });
+  fetch(target.form.action.replace(/say$/, "typing"), { method: "POST", body }).catch(() => null);
+});
 // A canned reply goes to where the cursor stands; what was written stays.
 for (const form of document.querySelectorAll("[data-insert]")) {
   form.addEventListener("submit", (event) => {

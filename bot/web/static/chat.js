@@ -149,6 +149,23 @@ function authorization() {
   return kept.token ? { Authorization: `Bearer ${kept.token}` } : {};
 }
 
+// A person is writing, which is said for as long as they do; the robot never types.
+const TYPING_MS = 6000;
+let typing = null;
+let typingEnds = 0;
+function showTyping() {
+  clearTimeout(typingEnds);
+  typingEnds = setTimeout(hideTyping, TYPING_MS);
+  if (typing) return;
+  typing = Object.assign(document.createElement("p"), { className: "entry typing", textContent: `${texts["web.staff"]} …` });
+  log.append(typing);
+  log.scrollTo({ top: log.scrollHeight });
+}
+function hideTyping() {
+  typing?.remove();
+  typing = null;
+}
+
 // The whole conversation, after a reload.
 async function show() {
   const response = await request("/messages", { headers: authorization() });
@@ -182,6 +199,7 @@ async function listen() {
       for (const event of events) {
         const data = event.split("\n").filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trim()).join("");
         if (event.includes("event: gone")) { kept.token = null; return; }
+        if (event.includes("event: typing")) showTyping();
         if (data && event.includes("event: entries")) take(JSON.parse(data));
       }
     }
@@ -246,6 +264,7 @@ async function draw(reply, cursorOf = 0, { id = null, at } = {}) {
   const spoken = document.documentElement.lang;
   if (reply.language !== spoken && served.includes(reply.language) && served.includes(spoken)) await speak(reply.language);
   if (cursorOf && document.getElementById(`r-${cursorOf}`)) return; // drawn meanwhile
+  hideTyping();
   for (const button of reply.buttons) labels.set(button.payload, button.label);
   const drawn = renderReply(reply, texts, { direction: languages[reply.language]?.direction || "auto", press, shareLocation });
   if (cursorOf || id) drawn.id = cursorOf ? `r-${cursorOf}` : id;

@@ -1,4 +1,4 @@
-"""A person who said STOP, as the one sees it who has their case."""
+"""What the person sees of the one who has their case, and that one of a person who said STOP."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session, sessionmaker
 
+from bot.models import Conversation
 from tests.bot.console.people import case_of, do
 from tests.patience import until
 
@@ -30,3 +31,17 @@ def test_staff_see_the_stop_and_can_not_write_until_the_person_does(
     until(lambda: BANNER not in helper.get(f"/console/cases/{case}").text)
     do(helper, case, "say", text="good")
     until(lambda: "good" in str(person.hears()))
+
+
+def test_the_person_sees_that_the_one_who_has_their_case_is_writing_and_nobody_else_is_shown(
+    app: Any, enter: Callable[..., TestClient], person: Any, sessions: sessionmaker[Session]
+) -> None:
+    ann, bob, case = enter("ann"), enter("bob"), case_of(sessions)
+    do(ann, case, "claim")
+    with sessions() as session:
+        conversation = session.query(Conversation).one().id
+    with app.state.announcer.listening(conversation) as listener:
+        do(bob, case, "typing")
+        assert not listener.is_typing
+        assert do(ann, case, "typing").status_code == 204
+        assert listener.is_typing
