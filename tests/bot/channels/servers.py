@@ -67,6 +67,7 @@ class TelegramServer(Loopback):
         self.sent: list[dict[str, Any]] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answers: deque[tuple[int, dict[str, Any]]] = deque()  # to the next sendMessage calls, instead of success
+        self.refusals: dict[str, str] = {}  # by method, what is wrong with each call
         self._next = 1
         self.files: dict[str, bytes] = {}
         self.flood_every = 0  # every how many messages one is refused as too many
@@ -112,6 +113,8 @@ class TelegramServer(Loopback):
         self.calls.append((method, fields))
         if request.path_params["token"] != TOKEN:
             return JSONResponse({"ok": False, "error_code": 401, "description": "Unauthorized"}, 401)
+        if method in self.refusals:
+            return JSONResponse({"ok": False, "error_code": 400, "description": self.refusals[method]}, 400)
         if method == "getUpdates":
             return JSONResponse({"ok": True, "result": await self._waiting(int(fields.get("offset") or 0))})
         if method == "getFile":

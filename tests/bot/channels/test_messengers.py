@@ -144,9 +144,19 @@ def test_flood_control_of_one_person_holds_up_nobody_else_and_order_is_kept(
     assert [sent.split()[1] for sent in telegram.texts(7)] == ["first", "second"]
 
 
-def test_who_blocked_the_bot_is_left_alone(telegram: TelegramServer, start: Any, service: Service) -> None:
+@pytest.mark.parametrize(
+    ("code", "description", "reason"),
+    [
+        (403, "Forbidden: bot was blocked by the user", "blocked"),
+        (403, "Forbidden: user is deactivated", "blocked"),
+        (400, "Bad Request: chat not found", "no_such_chat"),
+    ],
+)
+def test_who_blocked_the_bot_or_has_gone_is_left_alone(
+    telegram: TelegramServer, start: Any, service: Service, code: int, description: str, reason: str
+) -> None:
     start(**over_telegram(telegram))
-    telegram.answers.append((403, {"description": "Forbidden: bot was blocked by the user"}))
+    telegram.answers.append((code, {"description": description}))
     telegram.say(7, "hello")
 
     def failure() -> str | None:
@@ -154,7 +164,7 @@ def test_who_blocked_the_bot_is_left_alone(telegram: TelegramServer, start: Any,
             return connection.execute(text("SELECT failure FROM outbox")).scalar()
 
     until(failure)
-    assert failure() == "blocked"
+    assert failure() == reason
     assert telegram.sent == []
 
 
@@ -164,6 +174,9 @@ def test_who_blocked_the_bot_is_left_alone(telegram: TelegramServer, start: Any,
         ({"voice": {"file_id": "a", "file_unique_id": "b", "duration": 3}}, "/cannot_read"),
         ({"sticker": {"file_id": "a", "file_unique_id": "b", "type": "regular", "width": 1, "height": 1,
                       "is_animated": False, "is_video": False}}, "/cannot_read"),
+        ({"contact": {"phone_number": "+31612345678", "first_name": "x"}}, "/cannot_read"),
+        ({"dice": {"emoji": "x", "value": 1}}, "/cannot_read"),
+        ({"video_note": {"file_id": "a", "file_unique_id": "b", "length": 1, "duration": 1}}, "/cannot_read"),
         ({"photo": [{"file_id": "a", "file_unique_id": "b", "width": 1, "height": 1}], "caption": "my payslip"}, "my payslip"),
         ({"location": {"latitude": 51.4, "longitude": 6.2}}, "51.4,6.2"),
         ({"text": "/start housing-deposit"}, "/housing.deposit"),
@@ -208,6 +221,19 @@ def test_a_pressed_button_is_answered_and_shows_what_was_chosen(telegram: Telegr
     edited = next(fields for method, fields in telegram.calls if method == "editMessageReplyMarkup")
     labels = [row[0]["text"] for row in edited["reply_markup"]["inline_keyboard"]]
     assert labels == ["✓ Menu", "Pay"]
+
+
+@pytest.mark.parametrize("shown", [{"date": 1_764_000_000, "text": "x"}, {"date": 0}], ids=["old", "out of reach"])
+def test_a_button_of_long_ago_is_answered_and_its_query_that_ran_out_is_no_error(
+    telegram: TelegramServer, start: Any, shown: dict[str, Any]
+) -> None:
+    telegram.refusals["answerCallbackQuery"] = "Bad Request: query is too old and response timeout expired"
+    start(**over_telegram(telegram))
+    telegram.press(7, "/menu", {"message_id": 3, "chat": {"id": 7, "type": "private"}, **shown})
+    until(lambda: telegram.sent)
+    telegram.say(7, "next")
+    until(lambda: len(telegram.sent) == 2)
+    assert [said.split()[1] for said in telegram.texts(7)] == ["/menu", "next"]
 
 
 def test_a_webhook_needs_its_secret_and_a_whole_update(telegram: TelegramServer, start: Any) -> None:
@@ -518,6 +544,15 @@ def test_one_message_that_can_not_be_read_keeps_no_other_waiting(meta: MetaServe
     assert brought(client, messages=[new, broken, late], statuses=[{}]) == 200
     until(lambda: meta.sent)
     assert "heard hello" in json.dumps(meta.sent)
+
+
+def test_reactions_and_what_is_taken_back_say_nothing(meta: MetaServer, start: Any) -> None:
+    client = start(**over_whatsapp(meta))
+    reaction = message(1, type="reaction", reaction={"message_id": "wamid.0", "emoji": "👍"})
+    taken_back = message(2, type="revoke", revoke={"original_message_id": "wamid.0"})
+    assert brought(client, messages=[reaction, taken_back, message(3, type="text", text={"body": "last"})]) == 200
+    until(lambda: meta.sent)
+    assert ["heard last" in json.dumps(sent) for sent in meta.sent] == [True]
 
 
 def test_nobody_is_spoken_to_in_a_whatsapp_group(meta: MetaServer, start: Any) -> None:
