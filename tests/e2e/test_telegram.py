@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -103,3 +104,13 @@ def test_an_update_without_the_secret_is_refused(phone: Phone, secret: str | Non
     headers = {"X-Telegram-Bot-Api-Secret-Token": secret} if secret else {}
     answer = httpx.post(f"{phone.service}/webhooks/telegram", json={"update_id": 1}, headers=headers)
     assert answer.status_code == 403
+
+
+def test_everything_is_deleted_on_demand_and_there_is_a_receipt(phone: Phone) -> None:
+    seen = len(phone.shown())
+    phone.say("/delete")
+    (question,) = until(lambda: phone.shown()[seen:])
+    yes = next(data for data in buttons(question).values() if data == "/affirm")
+    phone.press(question, yes)
+    receipt = until(lambda: phone.shown()[seen + 1 :])[0]
+    assert re.search(r"\b[0-9A-F]{8}\b", receipt["message"]["text"])
