@@ -26,6 +26,7 @@ class ActionAnswer(ReplyAction):
         """The short answer, the steps, who can help and the source; under a warning where the message may be urgent."""
         topic = str(context.tracker.latest_message["intent"]["name"])
         reply, slots = first_answer(context, topic, group=context.group)
+        reply = with_line(context, reply)
         reply = with_other_subject(context, reply)
         urgency = context.tracker.latest_message.get("urgency") or {}
         if urgency.get("level") == "possible":
@@ -110,6 +111,16 @@ def _who_answers_now(answer: Answer) -> tuple[Contact, ...]:
     open_now = [contact for contact in by_phone if contact.is_open]
     not_closed = [contact for contact in by_phone if contact.is_open is not False]
     return tuple((open_now or not_closed or by_phone or answer.contacts)[:1])
+
+
+def with_line(context: Context, reply: Reply) -> Reply:
+    """The same reply with the line that answers just what was asked before all others, where it could not be seen at once."""
+    question = str(context.tracker.latest_message.get("same_question"))
+    answer = answer_of(context, str(reply.topic), group=context.group)
+    line = answers.find_line(context.content, answer, question, on=context.now.date())
+    if line is None or any(line in section.items for section in reply.sections):
+        return reply
+    return reply.model_copy(update={"text": f"**{line}**\n\n{reply.text}"})
 
 
 def with_other_subject(context: Context, reply: Reply) -> Reply:

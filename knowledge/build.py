@@ -22,6 +22,7 @@ from knowledge.models import ContentDocument, ContentVersion, CurrentContent, Se
 KEYED_BY_LANGUAGE = ("words", "organisation_words", "measure_words")
 KEYED = (
     "topics",
+    "questions",
     "parameters",
     "organisations",
     "helplines",

@@ -18,12 +18,14 @@ from knowledge.answers import ORGANISATION_FIELDS, fill, organisation_field
 from knowledge.files import (
     GROUPS,
     OCCASIONS,
+    SECTIONS,
     STAFF_LANGUAGE,
     Content,
     Fault,
     load,
     placeholders,
     plural_forms,
+    questions_file,
     sayings,
     topic_file,
     words_file,
@@ -104,7 +106,7 @@ class Report:
 def check(folder: Path, *, today: date) -> Report:
     """Read and check a content folder as of `today`."""
     content, faults = load(folder)
-    found = [*faults, *_structure(content), *_references(content)]
+    found = [*faults, *_structure(content), *_questions(content), *_references(content)]
     if not any(fault.severity == "error" for fault in found):
         # Words can only be filled in, and so measured, once every reference holds.
         found += [*_lengths(content, today), *wording_faults(content)]
@@ -157,6 +159,31 @@ def _structure(content: Content) -> Iterator[Fault]:
                 yield _fault(file, "parameters", problem)
         for language in content.languages:
             yield from _words(content, name, language)
+
+
+def _questions(content: Content) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for topic, questions in content.questions.items():
+        file = questions_file(topic)
+        if topic not in content.topics:
+            yield _fault(file, "file", "belongs to no topic: name it as the topic's own file")
+        for language in content.languages:
+            words = content.words.get((topic, language))
+            for section in SECTIONS if words else ():
+                lines, entries = len(getattr(words, section)), len(getattr(questions, section))
+                if lines != entries:
+                    name = words_file(topic, language)
+                    yield _fault(
+                        file, section, f"has {entries} entries for {lines} lines of {name}: one each, in order"
+                    )
+        for section, number, language, question in questions.asked():
+            if language not in content.known_languages:
+                yield _fault(file, section, f"entry {number + 1} is in {language!r}, a language that is not there")
+            first = seen.setdefault(question, file)
+            if first != file:
+                yield _fault(
+                    file, section, f"entry {number + 1} stands in {first} as well: it can be asked of one alone"
+                )
 
 
 def _who_helps(content: Content, topic: Topic, file: str) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ from knowledge.schema import (
     Organisation,
     OrganisationWords,
     Parameter,
+    Questions,
     Review,
     Saying,
     Source,
@@ -150,6 +151,7 @@ class Content:
 
     topics: Mapping[str, Topic]
     words: Mapping[tuple[str, str], Words]
+    questions: Mapping[str, Questions]
     parameters: Mapping[str, Parameter]
     organisations: Mapping[str, Organisation]
     organisation_words: Mapping[tuple[str, str], OrganisationWords]
@@ -194,6 +196,11 @@ def words_file(topic: str, language: str) -> str:
     return f"topics/{topic.replace('.', '/')}.{language}.md"
 
 
+def questions_file(topic: str) -> str:
+    """The file of what people ask that a line of a topic's answer answers, below the content folder."""
+    return f"questions/{topic.replace('.', '/')}.yml"
+
+
 def placeholders(*texts: str) -> set[str]:
     """The ids that the texts name in curly brackets, such as `minimum_wage.hourly_21`."""
     return {name for text in texts for name, _ in PLACEHOLDER.findall(text)}
@@ -227,6 +234,7 @@ def load(folder: Path = CONTENT_FOLDER) -> tuple[Content, list[Fault]]:
     content = Content(
         topics={topic.topic: topic for topic in reader.topics()},
         words=dict(reader.words()),
+        questions=dict(reader.questions()),
         parameters=dict(reader.parameters()),
         organisations=reader.mapping("organisations.yml", Organisation),
         organisation_words=dict(reader.by_language("organisations", OrganisationsFile)),
@@ -275,6 +283,12 @@ class _Reader:
                 for fault in error.errors():
                     key = ".".join(str(part) for part in fault["loc"])
                     self.faults.append(Fault(self._name(path), 1, key, fault["msg"]))
+
+    def questions(self) -> Iterator[tuple[str, Questions]]:
+        for path in sorted(self.folder.glob("questions/*/*.yml")):
+            questions = self._model(path, Questions)
+            if questions is not None:
+                yield f"{path.parent.name}.{path.stem}", questions
 
     def parameters(self) -> Iterator[tuple[str, Parameter]]:
         seen: dict[str, Path] = {}

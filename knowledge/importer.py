@@ -20,7 +20,7 @@ from rasa.shared.nlu.constants import INTENT, METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from knowledge.files import CONTENT_FOLDER, load
+from knowledge.files import CONTENT_FOLDER, Content, load
 
 # Phrases that are said as they are, and the buttons that stand under them (phrase key of the label → intent).
 RESPONSES: dict[str, tuple[str, ...]] = {
@@ -82,8 +82,8 @@ class KnowledgeImporter(RasaFileImporter):
         return super().get_stories(exclusion_percentage).merge(StoryGraph(steps))
 
     def get_nlu_data(self, language: str | None = "en") -> TrainingData:
-        """The examples of every language, each marked with its language in the message's metadata."""
-        own = TrainingData(training_examples=list(examples(self._examples)))
+        """The examples of every language and the questions of every line, marked with language and line in the metadata."""
+        own = TrainingData(training_examples=[*examples(self._examples), *questions(self._content)])
         return super().get_nlu_data(language).merge(own)
 
     def _variants(self, key: str, buttons: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -110,3 +110,11 @@ def examples(folder: Path) -> Iterator[Message]:
                 text = line.strip().removeprefix("- ").strip()
                 if text:
                     yield Message({TEXT: text, INTENT: entry["intent"], METADATA: {"language": path.parent.name}})
+
+
+def questions(content: Content) -> Iterator[Message]:
+    """The questions that a line of an answer answers, examples of their topic too, with `metadata: {language, line}`."""
+    for topic, entry in content.questions.items():
+        for section, number, language, question in entry.asked():
+            metadata = {"language": language, "line": f"{section}.{number}"}
+            yield Message({TEXT: question, INTENT: topic, METADATA: metadata})

@@ -5,7 +5,7 @@ Reading the files is `knowledge.files`; rules that need more than one file are `
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -105,6 +105,30 @@ class Words(Strict):
     def texts(self) -> tuple[str, ...]:
         """Every text in reading order, for checks that look at all words."""
         return (self.button, self.title, self.short, *self.steps, *self.details, *self.exceptions)
+
+
+class Questions(Strict):
+    """What people write whom one line of an answer helps: `questions/<area>/<name>.yml`.
+
+    The entries of a section stand in the order of its lines, each a question by language (ISO 639-1); `short` holds, in any number,
+    those that the short answer answers.
+    """
+
+    short: tuple[dict[str, Text], ...] = ()
+    steps: tuple[dict[str, Text], ...] = ()
+    details: tuple[dict[str, Text], ...] = ()
+    exceptions: tuple[dict[str, Text], ...] = ()
+
+    def asked(self) -> Iterator[tuple[str, int, str, str]]:
+        """Each question as (section, number of its line from 0, language, question)."""
+        for section in type(self).model_fields:
+            for number, entry in enumerate(getattr(self, section)):
+                for language, question in entry.items():
+                    yield section, number, language, question
+
+    def line_of(self, question: str) -> tuple[str, int] | None:
+        """The section and line that a question belongs to; None where it is none of these."""
+        return next(((section, number) for section, number, _, known in self.asked() if known == question), None)
 
 
 class ParameterKind(StrEnum):

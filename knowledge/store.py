@@ -23,6 +23,7 @@ from knowledge.schema import (
     Organisation,
     OrganisationWords,
     Parameter,
+    Questions,
     Saying,
     Source,
     Topic,
@@ -31,6 +32,7 @@ from knowledge.schema import (
 
 _MODELS: dict[str, type[BaseModel]] = {
     "topics": Topic,
+    "questions": Questions,
     "words": Words,
     "parameters": Parameter,
     "organisations": Organisation,

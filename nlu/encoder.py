@@ -69,6 +69,11 @@ class Vector:
         """Whether there is an encoder to ask; costs nothing."""
         return self._encoder is not None
 
+    @property
+    def is_reckoned(self) -> bool:
+        """Whether the numbers have been asked for before; they cost nothing then."""
+        return "numbers" in self.__dict__
+
     @cached_property
     def numbers(self) -> Floats | None:
         """Shape (SIZE,); None where there is no encoder."""

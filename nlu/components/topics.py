@@ -1,4 +1,4 @@
-"""The topic model in Rasa's graph: sets intent and ranking."""
+"""The topic model in Rasa's graph: sets intent and ranking, and which known question of the topic means the same."""
 
 from __future__ import annotations
 
@@ -15,16 +15,22 @@ from rasa.shared.nlu.constants import INTENT, METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from nlu import encoder, encodings, meaning, ngrams, topics, transliteration
+from nlu import encoder, encodings, lines, meaning, ngrams, topics, transliteration
 from nlu.components.encoder import MEANING, available
 from nlu.components.fingerprint import digest_of
+from nlu.encoder import reckon_all
 from nlu.encodings import EncodingCache
+from nlu.lines import KnownQuestion, LineModel
 from nlu.ngrams import Floats
 from nlu.topics import TopicModel
 from nlu.transliteration import with_latin
 
 FILE = "topics.npz"
+LINES = "lines.npz"  # missing where the model was trained without the encoder
 RANKING_LENGTH = 10
+# Of so many messages at once each is encoded to find the line that it asks for; of more only those whose topic needed it anyway.
+AT_LEISURE = 2
+SHORTEST_QUESTION = 3  # words; less names a topic and asks nothing
 PROBABILITIES = "label_probabilities"  # of every label, for the components that follow
 BY_WORDS = "by_words"  # whether these are of n-grams for want of an encoder
 log = logging.getLogger(__name__)
@@ -40,12 +46,18 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
         return {"encodings": None}
 
     def __init__(
-        self, config: dict[str, Any], storage: ModelStorage, resource: Resource, model: TopicModel | None = None
+        self,
+        config: dict[str, Any],
+        storage: ModelStorage,
+        resource: Resource,
+        model: TopicModel | None = None,
+        lines: LineModel | None = None,
     ) -> None:
         self._config = config
         self._storage = storage
         self._resource = resource
         self._model = model
+        self._lines = lines
 
     @classmethod
     def create(
@@ -69,27 +81,35 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
     ) -> NgramTopicClassifier:
         """The trained component; raises `ModelFileError` where its file is missing or refused."""
         with model_storage.read_from(resource) as folder:
-            return cls(config, model_storage, resource, TopicModel.load(folder / FILE))
+            known = LineModel.load(folder / LINES) if (folder / LINES).exists() else None
+            return cls(config, model_storage, resource, TopicModel.load(folder / FILE), known)
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """The algorithm's files and the encoder's package, which Rasa's cache does not see."""
-        files = (topics, ngrams, meaning, encoder, encodings, transliteration)
+        files = (topics, lines, ngrams, meaning, encoder, encodings, transliteration)
         return f"{digest_of(*(str(module.__file__) for module in files))} {encoder.version()}"
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Fit on the examples of all languages."""
+        """Fit on the examples of all languages; keep the questions of single lines."""
         texts = [str(message.get(TEXT)) for message in training_data.intent_examples]
         labels = [str(message.get(INTENT)) for message in training_data.intent_examples]
-        languages = [(message.get(METADATA) or {}).get("language", "") for message in training_data.intent_examples]
-        spelled, labelled = with_latin(texts, labels, languages)
-        self._model = TopicModel.train(spelled, labelled, self._encodings(spelled))
+        told = [message.get(METADATA) or {} for message in training_data.intent_examples]
+        spelled, labelled = with_latin(texts, labels, [entry.get("language", "") for entry in told])
+        encoded = self._encodings(spelled)
+        self._model = TopicModel.train(spelled, labelled, encoded)
+        asked = [number for number, entry in enumerate(told) if "line" in entry]
+        if encoded is not None and asked:
+            questions = [KnownQuestion(texts[i], labels[i], told[i]["line"]) for i in asked]
+            self._lines = LineModel.train(questions, encoded[asked])
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder / FILE)
+            if self._lines is not None:
+                self._lines.save(folder / LINES)
         return self._resource
 
     def process(self, messages: list[Message]) -> list[Message]:
-        """Set `intent` and `intent_ranking`."""
+        """Set `intent`, `intent_ranking`, `other_subject` and `same_question`."""
         if self._model is None:
             raise ngrams.ModelFileError("the topic component was neither trained nor loaded")
         typed = [message for message in messages if not str(message.get(TEXT) or "").startswith("/")]
@@ -102,7 +122,18 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
             message.set("other_subject", self._model.other_subject(text, guesses), add_to_output=True)
+        if self._lines is not None:
+            self._find_lines(self._lines, [m for m in typed if len(str(m.get(TEXT)).split()) >= SHORTEST_QUESTION])
         return messages
+
+    def _find_lines(self, known: LineModel, messages: list[Message]) -> None:
+        vectors = [message.get(MEANING) for message in messages]
+        if len(messages) <= AT_LEISURE:
+            reckon_all([vector for vector in vectors if vector is not None and not vector.is_reckoned])
+        for message, vector in zip(messages, vectors, strict=True):
+            if vector is not None and vector.is_reckoned and vector.numbers is not None:
+                found = known.find(message.get(INTENT)["name"], vector.numbers)
+                message.set("same_question", found, add_to_output=True)
 
     def _encodings(self, texts: list[str]) -> Floats | None:
         found = available()

@@ -12,8 +12,10 @@ from actions.content import use_store
 from actions.reply import MAX_PAYLOAD_BYTES, Effect, Reply
 from bot.assistant_port import Understood
 from bot.inbox import Kind, Turn
+from knowledge import answers
 from knowledge.files import Content
 from knowledge.store import in_memory
+from tests.conftest import NOW
 
 
 class Talk:
@@ -386,3 +388,16 @@ def test_a_message_about_one_thing_offers_no_other_before_its_own_buttons(talk: 
     reply = talk.say("where can i find a family doctor")
     assert reply.topic == "care.gp"
     assert payloads(reply)[0] in ("/steps", "/more")
+
+
+@pytest.mark.parametrize(("section", "is_first"), [("details", True), ("exceptions", True), ("short", False), ("steps", False)])
+def test_the_line_that_answers_just_what_was_asked_stands_first_where_it_could_not_be_seen(
+    talk: Talk, content: Content, section: str, is_first: bool
+) -> None:
+    asked = [q for s, _, language, q in content.questions["work.holiday"].asked() if (s, language) == (section, "en")]
+    shown = answers.answer(content, "work.holiday", "en", now=NOW)
+    first = [reply.text.partition("\n\n") for reply in map(talk.say, asked) if reply.topic == shown.topic]
+    assert first
+    for line, _, short in first:
+        assert (line.strip("*") in getattr(shown, section)) if is_first else (line == shown.short)
+        assert not is_first or short == shown.short

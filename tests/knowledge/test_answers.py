@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from knowledge import answers
-from knowledge.answers import UnknownTopicError, answer, find_measures, is_open
-from knowledge.files import Content
+from knowledge.answers import UnknownTopicError, answer, find_line, find_measures, is_open
+from knowledge.files import SECTIONS, Content
 from knowledge.formats import counted, distance, listing, long_date, plural_categories, value
 from knowledge.schema import ParameterKind
 from tests.conftest import NOW
@@ -119,3 +119,37 @@ def test_the_words_on_a_measure_are_filled_in(content: Content) -> None:
         note = answers.measure(content, "good_landlord", language, on=NOW.date())
         assert "2023" in note.now
         assert "{" not in note.promised + note.now
+
+
+def question_of(content: Content, topic: str, section: str, number: int) -> str:
+    return next(q for s, n, _, q in content.questions[topic].asked() if (s, n) == (section, number))
+
+
+def test_the_line_that_answers_a_question_is_found_in_every_language_and_filled_in(content: Content) -> None:
+    for topic, questions in content.questions.items():
+        for language in content.languages:
+            shown = answer(content, topic, language, now=NOW)
+            for section, number, _, question in questions.asked():
+                found = find_line(content, shown, question, on=NOW.date())
+                assert found == (None if section == "short" else getattr(shown, section)[number])
+
+
+def test_a_line_for_others_answers_nobody_else(content: Content) -> None:
+    topic, section, number = next(
+        (topic, section, number)
+        for (topic, language), words in content.words.items()
+        for section in SECTIONS
+        for number, line in enumerate(getattr(words, section))
+        if language == "en" and topic in content.questions and line.startswith("[eu]")
+    )
+    question = question_of(content, topic, section, number)
+    for group, is_theirs in (("eu", True), ("ukraine", False), ("other", False)):
+        shown = answer(content, topic, "en", now=NOW, group=group)
+        found = find_line(content, shown, question, on=NOW.date())
+        assert (found is not None) == is_theirs
+        assert found is None or found in getattr(shown, section)
+
+
+def test_a_question_that_is_gone_from_the_content_finds_no_line(content: Content) -> None:
+    shown = answer(content, "work.holiday", "en", now=NOW)
+    assert find_line(content, shown, "a question that an editor took out", on=NOW.date()) is None

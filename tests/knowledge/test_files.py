@@ -175,3 +175,29 @@ def test_a_source_that_was_not_looked_at_for_long_is_a_warning(folder: Path) -> 
     later = NOW.date().replace(year=2028)
     warnings = check(folder, today=later).warnings
     assert any("checked" in fault.message or "stale" in fault.message for fault in warnings)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "remedy"),
+    [
+        (r"(?<=steps:\n)(?:- .*\n(?:  .*\n)*)", "", "one each, in order"),
+        (r"short:\n- en:", "short:\n- xx:", "language that is not there"),
+        (r"steps:\n- en: .*", "steps:\n- en: ''", "at least 1 character"),
+        (r"steps:", "advice:", "not permitted"),
+    ],
+)
+def test_questions_that_fit_no_line_are_an_error(folder: Path, was: str, becomes: str, remedy: str) -> None:
+    path = folder / "questions" / "work" / "holiday.yml"
+    text, changes = re.subn(was, becomes, path.read_text("utf-8"), count=1)
+    assert changes == 1
+    path.write_text(text, "utf-8")
+    assert any(line.startswith("questions/work/holiday.yml") and remedy in line for line in faults_of(folder).splitlines())
+
+
+def test_a_question_is_asked_of_one_topic_alone(folder: Path) -> None:
+    path = folder / "questions" / "work" / "holiday.yml"
+    entry = re.search(r"short:\n(- en: .*\n)", path.read_text("utf-8"))
+    assert entry
+    other = folder / "questions" / "care" / "gp.yml"
+    other.write_text(other.read_text("utf-8").replace("short:\n", f"short:\n{entry[1]}", 1), "utf-8")
+    assert "stands in questions/care/gp.yml as well" in faults_of(folder)

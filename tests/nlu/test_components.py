@@ -13,11 +13,13 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu.components.decision import AnswerDecision
+from nlu.components.encoder import available
 from nlu.components.entities import GazetteerEntityExtractor
 from nlu.components.language import LanguageIdentification
 from nlu.components.tokens import BlankSpacyTokenizer
 from nlu.components.topics import NgramTopicClassifier
 from nlu.components.urgency import UrgencyDetector
+from nlu.encoder import Vector
 from nlu.ngrams import ModelFileError
 
 CONTEXT = ExecutionContext(GraphSchema({}))
@@ -129,3 +131,25 @@ def test_the_decision_becomes_an_intent(text: str, fields: dict, intent: str) ->
     component = AnswerDecision.create({}, None, None, CONTEXT)
     message = parsed(component, text, intent_ranking=RANKING, **fields)
     assert message.get(INTENT)["name"] == intent
+
+
+def test_a_line_is_found_where_its_question_is_known_and_the_encoder_is_there(tmp_path: Path) -> None:
+    real = available()
+    assert real is not None
+    asked = {"details.0": "can they pay me money instead of my days off", "short.0": "how many days off do i get a year"}
+    data = TrainingData(
+        [Message({TEXT: t, INTENT: "work.holiday", METADATA: {"language": "en", "line": k}}) for k, t in asked.items()]
+        + [
+            Message({TEXT: f"{text} {number}", INTENT: label, METADATA: {"language": language}})
+            for label, texts in {**WORDS, "work.holiday": {"en": "holiday of my work"}}.items()
+            for language, text in texts.items()
+            for number in range(6)
+        ]
+    )
+    component = trained(NgramTopicClassifier, {}, tmp_path, data)
+    text = "will they give me money instead of days off"
+    assert parsed(component, text, meaning=Vector(real, text)).get("same_question") == asked["details.0"]
+    short = "how many days off a year do i get please"
+    assert parsed(component, short, meaning=Vector(real, short)).get("same_question") == asked["short.0"]
+    assert parsed(component, text, meaning=Vector(None, text)).get("same_question") is None
+    assert parsed(component, "holiday work", meaning=Vector(real, "holiday work")).get("same_question") is None

@@ -1,0 +1,100 @@
+"""Measures which line of an answer is shown first, on questions that nothing was made from (`tests/nlu/lines/<lang>.yml`).
+
+Each names its topic and some words of the line that answers it, or none where the short answer or no line does. Prints for each
+language how often the right line is nearest, and for several limits how often a line would be shown and be right or wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from rasa.shared.nlu.constants import INTENT, METADATA, TEXT
+
+from knowledge.files import SECTIONS, Content, load
+from knowledge.importer import questions
+from nlu import encoder, lines
+from nlu.encoder import Floats
+from nlu.encodings import EncodingCache
+from nlu.lines import KnownQuestion, LineModel
+
+ROOT = Path(__file__).parents[1]
+HELD_OUT = ROOT / "tests" / "nlu" / "lines"
+LIMITS = [(near, nearer) for near in (0.4, 0.45, 0.5, 0.55, 0.6, 0.65) for nearer in (0.0, 0.05, 0.1, 0.15)]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question and the line that answers it ("details.2"); None where no line does."""
+
+    language: str
+    topic: str
+    text: str
+    line: str | None
+
+
+def held_out(content: Content) -> Iterator[Asked]:
+    """The questions to measure on.
+
+    Raises:
+        ValueError: the words that a question names stand in no line of the answer, or in several.
+
+    """
+    for path in sorted(HELD_OUT.glob("*.yml")):
+        for entry in yaml.safe_load(path.read_text("utf-8")):
+            yield Asked(path.stem, entry["topic"], entry["question"], line_with(content, path.stem, entry))
+
+
+def line_with(content: Content, language: str, entry: dict[str, str | None]) -> str | None:
+    """Where in the answer the words stand that an entry of the file names."""
+    if entry["line"] is None:
+        return None
+    words = content.words[str(entry["topic"]), language]
+    found = [
+        f"{section}.{number}"
+        for section in SECTIONS
+        for number, line in enumerate(getattr(words, section))
+        if entry["line"] in line
+    ]
+    if len(found) != 1:
+        raise ValueError(f"{language}, {entry['topic']}: {entry['line']!r} stands in {len(found)} lines, not in one")
+    return found[0]
+
+
+def main() -> None:
+    """Encode, rank and print."""
+    content, _ = load()
+    engine, cache = encoder.find(), EncodingCache(None, encoder.version())
+    known = [KnownQuestion(m.get(TEXT), m.get(INTENT), m.get(METADATA)["line"]) for m in questions(content)]
+    asked = list(held_out(content))
+
+    def encoded(texts: list[str]) -> Floats:
+        return cache.encode(engine, texts, say=lambda done, of: print(f"encoded {done} of {of}", end="\r", flush=True))
+
+    model = LineModel.train(known, encoded([question.text for question in known]))
+    nearest = [model.nearest(a.topic, row) for a, row in zip(asked, encoded([a.text for a in asked]), strict=True)]
+    has_line = np.array([a.line is not None for a in asked])
+    right = np.array([found is not None and found[0].line == a.line for a, found in zip(asked, nearest, strict=True)])
+    is_line = np.array([found is not None and not found[0].line.startswith("short") for found in nearest])
+    near = np.array([found[1] if found else -1.0 for found in nearest])
+    nearer = np.array([found[2] if found else -1.0 for found in nearest])
+    languages = np.array([a.language for a in asked])
+    print(f"{len(known)} known questions; measured on {has_line.sum()} with a line and {(~has_line).sum()} without")
+    for language in sorted(set(languages)):
+        these = languages == language
+        print(f"{language}: right line nearest {right[these & has_line].mean():.3f} of {(these & has_line).sum()}")
+    print("near nearer | of all: right shown, wrong shown | of those with a line: right shown")
+    for least, apart in sorted({*LIMITS, (lines.NEAR, lines.NEARER)}):
+        shown = is_line & (near >= least) & (nearer >= apart)
+        mark = "*" if (least, apart) == (lines.NEAR, lines.NEARER) else " "
+        print(
+            f"{mark}{least:.2f} {apart:.2f}   | {(shown & right).mean():.3f}  {(shown & ~right).mean():.3f}"
+            f" | {(shown & right)[has_line].mean():.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
