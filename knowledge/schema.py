@@ -110,21 +110,22 @@ class Words(Strict):
 class Questions(Strict):
     """What people write whom one line of an answer helps: `questions/<area>/<name>.yml`.
 
-    The entries of a section stand in the order of its lines, each a question by language (ISO 639-1); `short` holds, in any number,
-    those that the short answer answers.
+    The entries of a section stand in the order of its lines, each with a question or several by language (ISO 639-1); `short` holds
+    those that the short answer answers, in as many entries as one likes.
     """
 
-    short: tuple[dict[str, Text], ...] = ()
-    steps: tuple[dict[str, Text], ...] = ()
-    details: tuple[dict[str, Text], ...] = ()
-    exceptions: tuple[dict[str, Text], ...] = ()
+    short: tuple[dict[str, Text | tuple[Text, ...]], ...] = ()
+    steps: tuple[dict[str, Text | tuple[Text, ...]], ...] = ()
+    details: tuple[dict[str, Text | tuple[Text, ...]], ...] = ()
+    exceptions: tuple[dict[str, Text | tuple[Text, ...]], ...] = ()
 
     def asked(self) -> Iterator[tuple[str, int, str, str]]:
         """Each question as (section, number of its line from 0, language, question)."""
         for section in type(self).model_fields:
             for number, entry in enumerate(getattr(self, section)):
-                for language, question in entry.items():
-                    yield section, number, language, question
+                for language, asked in entry.items():
+                    for question in (asked,) if isinstance(asked, str) else asked:
+                        yield section, number, language, question
 
     def line_of(self, question: str) -> tuple[str, int] | None:
         """The section and line that a question belongs to; None where it is none of these."""

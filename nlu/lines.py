@@ -1,7 +1,7 @@
-"""Which line of an answer a message asks for: that of the known question which means much the same (`knowledge/questions/`).
+"""Which line of an answer a message asks for, learnt from what people write whom it helps (`knowledge/questions/`).
 
-Message against question, not against line: what people write lies nearer to what others write than to what answers it, in the same
-language and in another (docs/models.md).
+One small linear model a topic over what a message means: the topic is known by then, and its lines have to be told apart from each
+other alone. The other ways that were tried stand in docs/models.md.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
+from sklearn.svm import LinearSVC
 
 from nlu.ngrams import Floats, model_file
 
 FORMAT = 1
-# How near the nearest question has to be (cosine), and by how much nearer than the nearest of another line of the topic. Fitted for
-# a wrong line to be shown in no more than 0.08 of questions that were not used for anything else.
-NEAR, NEARER = 0.5, 0.05
+PENALTY = 4.0
+# By how much a line's score has to be above the next one's. Chosen for a wrong line to come first in at most 0.08 of questions that
+# nothing was made from (scripts/measure_lines.py).
+CLEAR = 0.2
 
 
 @dataclass(frozen=True)
@@ -31,69 +33,79 @@ class KnownQuestion:
     line: str
 
 
+@dataclass(frozen=True)
+class RankedLine:
+    """A line of an answer, named by its place in the content that was trained on and by one of its questions."""
+
+    line: str
+    question: str
+    score: float
+
+
 class LineModel:
-    """The known questions and what they mean.
+    """A separator for each line against the others of its topic.
 
     Args:
-        questions: of all topics.
-        mean: of their encodings, taken off: all encodings point much the same way, shape (numbers,).
-        rows: the centred encodings, each of length one, shape (questions, numbers).
+        lines: one question of each, which tells the line also after editors have moved it.
+        mean: of the questions' encodings, taken off: all encodings point much the same way, shape (numbers,).
+        weights: shape (numbers, lines).
+        bias: shape (lines,).
 
     """
 
-    def __init__(self, questions: Sequence[KnownQuestion], mean: Floats, rows: Floats) -> None:
-        self._questions = questions
+    def __init__(self, lines: Sequence[KnownQuestion], mean: Floats, weights: Floats, bias: Floats) -> None:
+        self._lines = lines
         self._mean = mean
-        self._rows = rows
+        self._weights = weights
+        self._bias = bias
         by_topic: dict[str, list[int]] = {}
-        for number, question in enumerate(questions):
-            by_topic.setdefault(question.topic, []).append(number)
+        for number, line in enumerate(lines):
+            by_topic.setdefault(line.topic, []).append(number)
         self._of_topic: Mapping[str, NDArray[np.intp]] = {topic: np.asarray(ids) for topic, ids in by_topic.items()}
 
     @classmethod
     def train(cls, questions: Sequence[KnownQuestion], encodings: Floats) -> LineModel:
-        """Keep the questions with their encodings, shape (questions, numbers)."""
+        """Fit on questions with their encodings, shape (questions, numbers); a topic with one line only is left out."""
         mean = encodings.mean(axis=0)
-        return cls(questions, mean, normalize(encodings - mean).astype(np.float32))
+        centred = normalize(encodings - mean)
+        lines: list[KnownQuestion] = []
+        weights, biases = [], []
+        for topic in sorted({question.topic for question in questions}):
+            rows = [number for number, question in enumerate(questions) if question.topic == topic]
+            first = {questions[number].line: questions[number] for number in reversed(rows)}
+            if len(first) > 1:
+                fitted = _fit(centred[rows], [questions[number].line for number in rows])
+                lines += [first[line] for line in sorted(first)]
+                weights.append(fitted[0])
+                biases.append(fitted[1])
+        return cls(lines, mean, np.hstack(weights), np.concatenate(biases))
 
-    def nearest(self, topic: str, encoding: Floats) -> tuple[KnownQuestion, float, float] | None:
-        """The question of a topic that is nearest to a message: with its cosine, and how much farther off any other line is.
-
-        None where the topic has no questions for two lines.
-        """
+    def rank(self, topic: str, encoding: Floats) -> list[RankedLine]:
+        """The lines of a topic, likeliest first; empty where none are known."""
         of_topic = self._of_topic.get(topic)
         if of_topic is None:
-            return None
+            return []
         centred = encoding - self._mean
-        near = self._rows[of_topic] @ (centred / (float(np.linalg.norm(centred)) or 1.0))
-        best: dict[str, tuple[float, int]] = {}
-        for number, cosine in zip(of_topic, near, strict=True):
-            line = self._questions[number].line
-            best[line] = max(best.get(line, (-1.0, 0)), (float(cosine), int(number)))
-        if len(best) == 1:
-            return None
-        first, second = sorted(best.values(), reverse=True)[:2]
-        return self._questions[first[1]], first[0], first[0] - second[0]
+        length = float(np.linalg.norm(centred)) or 1.0
+        scores = centred / length @ self._weights[:, of_topic] + self._bias[of_topic]
+        return [
+            RankedLine(self._lines[of_topic[i]].line, self._lines[of_topic[i]].text, float(scores[i]))
+            for i in np.argsort(-scores)
+        ]
 
     def find(self, topic: str, encoding: Floats) -> str | None:
-        """The known question that means the same as a message about a topic; None where none clearly does."""
-        found = self.nearest(topic, encoding)
-        return found[0].text if found and found[1] >= NEAR and found[2] >= NEARER else None
+        """A question of the line that a message about a topic clearly asks for; None where none is clear."""
+        ranked = self.rank(topic, encoding)
+        return ranked[0].question if ranked and ranked[0].score - ranked[1].score >= CLEAR else None
 
     def save(self, path: Path) -> None:
         """Write one file (NumPy archive, compressed); the suffix is `.npz`."""
-        texts, topics, lines = (
-            np.asarray([getattr(question, field) for question in self._questions])
+        told = {
+            f"{field}s": np.asarray([getattr(line, field) for line in self._lines])
             for field in ("text", "topic", "line")
-        )
+        }
         np.savez_compressed(
-            path,
-            format=FORMAT,
-            texts=texts,
-            topics=topics,
-            lines=lines,
-            mean=self._mean,
-            rows=self._rows.astype(np.float16),
+            path, format=FORMAT, mean=self._mean, weights=self._weights.astype(np.float16), bias=self._bias, **told
         )
 
     @classmethod
@@ -101,5 +113,14 @@ class LineModel:
         """Read what `save` wrote; raises `nlu.ngrams.ModelFileError` where it is no such file."""
         with model_file(path, FORMAT) as data:
             told = zip(data["texts"], data["topics"], data["lines"], strict=True)
-            questions = [KnownQuestion(str(text), str(topic), str(line)) for text, topic, line in told]
-            return cls(questions, data["mean"], data["rows"].astype(np.float32))
+            lines = [KnownQuestion(str(text), str(topic), str(line)) for text, topic, line in told]
+            return cls(lines, data["mean"], data["weights"].astype(np.float32), data["bias"])
+
+
+def _fit(centred: Floats, lines: Sequence[str]) -> tuple[Floats, Floats]:
+    """Weights and bias with a column for each line, in alphabetical order."""
+    machine = LinearSVC(C=PENALTY, random_state=0).fit(centred, lines)
+    weights, bias = machine.coef_.T.astype(np.float32), machine.intercept_.astype(np.float32)
+    if weights.shape[1] == 1:  # the machine keeps one separator for two lines
+        weights, bias = np.hstack([-weights, weights]), np.concatenate([-bias, bias])
+    return weights, bias

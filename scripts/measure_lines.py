@@ -23,7 +23,7 @@ from nlu.lines import KnownQuestion, LineModel
 
 ROOT = Path(__file__).parents[1]
 HELD_OUT = ROOT / "tests" / "nlu" / "lines"
-LIMITS = [(near, nearer) for near in (0.4, 0.45, 0.5, 0.55, 0.6, 0.65) for nearer in (0.0, 0.05, 0.1, 0.15)]
+LIMITS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 
 
 @dataclass(frozen=True)
@@ -75,23 +75,22 @@ def main() -> None:
         return cache.encode(engine, texts, say=lambda done, of: print(f"encoded {done} of {of}", end="\r", flush=True))
 
     model = LineModel.train(known, encoded([question.text for question in known]))
-    nearest = [model.nearest(a.topic, row) for a, row in zip(asked, encoded([a.text for a in asked]), strict=True)]
+    ranked = [model.rank(a.topic, row) for a, row in zip(asked, encoded([a.text for a in asked]), strict=True)]
     has_line = np.array([a.line is not None for a in asked])
-    right = np.array([found is not None and found[0].line == a.line for a, found in zip(asked, nearest, strict=True)])
-    is_line = np.array([found is not None and not found[0].line.startswith("short") for found in nearest])
-    near = np.array([found[1] if found else -1.0 for found in nearest])
-    nearer = np.array([found[2] if found else -1.0 for found in nearest])
+    right = np.array([bool(found) and found[0].line == a.line for a, found in zip(asked, ranked, strict=True)])
+    is_line = np.array([bool(found) and not found[0].line.startswith("short") for found in ranked])
+    clear = np.array([found[0].score - found[1].score if found else 0.0 for found in ranked])
     languages = np.array([a.language for a in asked])
     print(f"{len(known)} known questions; measured on {has_line.sum()} with a line and {(~has_line).sum()} without")
     for language in sorted(set(languages)):
-        these = languages == language
-        print(f"{language}: right line nearest {right[these & has_line].mean():.3f} of {(these & has_line).sum()}")
-    print("near nearer | of all: right shown, wrong shown | of those with a line: right shown")
-    for least, apart in sorted({*LIMITS, (lines.NEAR, lines.NEARER)}):
-        shown = is_line & (near >= least) & (nearer >= apart)
-        mark = "*" if (least, apart) == (lines.NEAR, lines.NEARER) else " "
+        these = (languages == language) & has_line
+        print(f"{language}: right line first {right[these].mean():.3f} of {these.sum()}")
+    print("by how much | of all: right shown, wrong shown | of those with a line: right shown")
+    for limit in sorted({*LIMITS, lines.CLEAR}):
+        shown = is_line & (clear >= limit)
+        mark = "*" if limit == lines.CLEAR else " "
         print(
-            f"{mark}{least:.2f} {apart:.2f}   | {(shown & right).mean():.3f}  {(shown & ~right).mean():.3f}"
+            f"{mark}{limit:.2f}       | {(shown & right).mean():.3f}  {(shown & ~right).mean():.3f}"
             f" | {(shown & right)[has_line].mean():.3f}"
         )
 

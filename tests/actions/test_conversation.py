@@ -390,7 +390,9 @@ def test_a_message_about_one_thing_offers_no_other_before_its_own_buttons(talk: 
     assert payloads(reply)[0] in ("/steps", "/more")
 
 
-@pytest.mark.parametrize(("section", "is_first"), [("details", True), ("exceptions", True), ("short", False), ("steps", False)])
+@pytest.mark.parametrize(
+    ("section", "is_first"), [("details", True), ("exceptions", True), ("short", False), ("steps", False)]
+)
 def test_the_line_that_answers_just_what_was_asked_stands_first_where_it_could_not_be_seen(
     talk: Talk, content: Content, section: str, is_first: bool
 ) -> None:

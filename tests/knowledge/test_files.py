@@ -191,7 +191,9 @@ def test_questions_that_fit_no_line_are_an_error(folder: Path, was: str, becomes
     text, changes = re.subn(was, becomes, path.read_text("utf-8"), count=1)
     assert changes == 1
     path.write_text(text, "utf-8")
-    assert any(line.startswith("questions/work/holiday.yml") and remedy in line for line in faults_of(folder).splitlines())
+    assert any(
+        line.startswith("questions/work/holiday.yml") and remedy in line for line in faults_of(folder).splitlines()
+    )
 
 
 def test_a_question_is_asked_of_one_topic_alone(folder: Path) -> None:

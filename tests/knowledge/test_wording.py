@@ -142,6 +142,7 @@ def test_an_answer_over_its_length_and_each_rule_on_files_are_reported(folder: P
     path = folder / "topics" / "care" / "gp.en.md"
     spoiled_text = path.read_text("utf-8") + "\n- UWV pays from 21 on. Call them.\n- " + "word " * 250
     path.write_text(spoiled_text.rstrip() + ".\n", "utf-8")
+    (folder / "questions" / "care" / "gp.yml").unlink()  # which has none for the new lines
     report = check(folder, today=NOW.date())
     for key in ("length", "figure", "gloss", "call"):
         assert found(report, key, "topics/care/gp.en.md"), key

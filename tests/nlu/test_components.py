@@ -136,7 +136,10 @@ def test_the_decision_becomes_an_intent(text: str, fields: dict, intent: str) ->
 def test_a_line_is_found_where_its_question_is_known_and_the_encoder_is_there(tmp_path: Path) -> None:
     real = available()
     assert real is not None
-    asked = {"details.0": "can they pay me money instead of my days off", "short.0": "how many days off do i get a year"}
+    asked = {
+        "details.0": "can they pay me money instead of my days off",
+        "short.0": "how many days off do i get a year",
+    }
     data = TrainingData(
         [Message({TEXT: t, INTENT: "work.holiday", METADATA: {"language": "en", "line": k}}) for k, t in asked.items()]
         + [
