@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nlu.encoder import SIZE, Floats
-from nlu.lines import KnownQuestion, LineModel
+from nlu.lines import CLEAR, KnownQuestion, LineModel
 from nlu.ngrams import ModelFileError
 
 QUESTIONS = [
@@ -35,21 +35,23 @@ def model() -> LineModel:
 def test_the_line_of_the_topic_is_found(model: LineModel) -> None:
     assert model.find("work.holiday", towards(1, 0, 0, 0, 0)) == QUESTIONS[0].text
     assert model.find("work.holiday", towards(0, 0.1, 1, 0, 0)) == QUESTIONS[2].text
-    assert (
-        model.find("work.holiday", towards(0, 1, 0, 0, 0)) == QUESTIONS[0].text
-    )  # a line is named by its first question
+    # Found by another of its questions it is named by its first.
+    assert model.find("work.holiday", towards(0, 1, 0, 0, 0)) == QUESTIONS[0].text
 
 
-@pytest.mark.parametrize(
-    ("topic", "encoding"),
-    [
-        ("work.holiday", towards(1, 0, 1, 0, 0)),  # as near to one line as to another
-        ("care.gp", towards(0, 0, 0, 0, 1)),  # nothing to tell it apart from
-        ("work.hours", towards(1, 0, 0, 0, 0)),
-    ],
-)
-def test_what_is_not_clear_finds_nothing(model: LineModel, topic: str, encoding: Floats) -> None:
-    assert model.find(topic, encoding) is None
+def test_between_two_lines_neither_is_found(model: LineModel) -> None:
+    between = [towards(share, 0, 1 - share) for share in np.linspace(0, 1, 50)]
+    found = [model.find("work.holiday", encoding) for encoding in between]
+    assert {found[0], found[-1]} == {QUESTIONS[2].text, QUESTIONS[0].text}
+    for text, encoding in zip(found, between, strict=True):
+        first, second = model.rank("work.holiday", encoding)[:2]
+        assert text == (first.question if first.score - second.score >= CLEAR else None)
+    assert None in found
+
+
+@pytest.mark.parametrize("topic", ["care.gp", "work.hours"])  # one line alone, none
+def test_where_there_is_nothing_to_tell_apart_nothing_is_found(model: LineModel, topic: str) -> None:
+    assert model.find(topic, towards(0, 0, 0, 0, 1)) is None
 
 
 def test_it_is_kept_in_a_file_and_another_file_is_refused(model: LineModel, tmp_path: Path) -> None:
