@@ -1,4 +1,4 @@
-"""Measures which line of an answer is shown first, on questions that nothing was made from (`tests/nlu/lines/<lang>.yml`).
+"""Measures which line of an answer is shown first, on questions that nothing was made from (`tests/nlu/held_out/lines.<lang>.yml`).
 
 Each names its topic and some words of the line that answers it, or none where the short answer or no line does. Prints for each
 language how often the right line is nearest, and for several limits how often a line would be shown and be right or wrong.
@@ -16,13 +16,14 @@ from rasa.shared.nlu.constants import INTENT, METADATA, TEXT
 
 from knowledge.files import SECTIONS, Content, load
 from knowledge.importer import questions
+from knowledge.schema import Words
 from nlu import encoder, lines
 from nlu.encoder import Floats
 from nlu.encodings import EncodingCache
 from nlu.lines import KnownQuestion, LineModel
 
 ROOT = Path(__file__).parents[1]
-HELD_OUT = ROOT / "tests" / "nlu" / "lines"
+HELD_OUT = ROOT / "tests" / "nlu" / "held_out"
 LIMITS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 
 
@@ -37,31 +38,25 @@ class Asked:
 
 
 def held_out(content: Content) -> Iterator[Asked]:
-    """The questions to measure on.
-
-    Raises:
-        ValueError: the words that a question names stand in no line of the answer, or in several.
-
-    """
-    for path in sorted(HELD_OUT.glob("*.yml")):
+    """The questions to measure on, without those whose words stand in no line any more, or in several."""
+    for path in sorted(HELD_OUT.glob("lines.*.yml")):
+        language = path.name.split(".")[1]
         for entry in yaml.safe_load(path.read_text("utf-8")):
-            yield Asked(path.stem, entry["topic"], entry["question"], line_with(content, path.stem, entry))
+            found = lines_with(content.words[entry["topic"], language], entry["line"]) if entry["line"] else [None]
+            if len(found) == 1:
+                yield Asked(language, entry["topic"], entry["question"], found[0])
+            else:
+                print(f"{path.name}: {entry['line']!r} stands in {len(found)} lines of {entry['topic']}")
 
 
-def line_with(content: Content, language: str, entry: dict[str, str | None]) -> str | None:
-    """Where in the answer the words stand that an entry of the file names."""
-    if entry["line"] is None:
-        return None
-    words = content.words[str(entry["topic"]), language]
-    found = [
+def lines_with(words: Words, part: str) -> list[str]:
+    """Where some words stand in an answer ("details.2")."""
+    return [
         f"{section}.{number}"
         for section in SECTIONS
         for number, line in enumerate(getattr(words, section))
-        if entry["line"] in line
+        if part in line
     ]
-    if len(found) != 1:
-        raise ValueError(f"{language}, {entry['topic']}: {entry['line']!r} stands in {len(found)} lines, not in one")
-    return found[0]
 
 
 def main() -> None:

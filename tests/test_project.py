@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
 import subprocess
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from rasa.shared.nlu.training_data.message import Message
 
 from knowledge.files import load
-from knowledge.importer import examples
+from knowledge.importer import examples, questions
 from knowledge.search import fold
 
 ROOT = Path(__file__).parents[1]
@@ -55,18 +58,33 @@ def test_only_the_settings_read_the_environment() -> None:
     assert readers == []
 
 
-def test_no_evaluation_message_is_a_training_example() -> None:
+def trained_on() -> Iterator[Message]:
+    """The examples, and the questions of single lines."""
+    yield from examples(ROOT / "nlu" / "examples")
+    yield from questions(load()[0])
+
+
+def plain_words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", fold(text)))
+
+
+def test_no_message_to_measure_on_is_a_training_example() -> None:
     """The evaluation files stand beside the project where it is developed; their digests are kept in it."""
     digests = set((ROOT / "tests" / "nlu" / "evaluation_digests.txt").read_text("ascii").split())
-    import hashlib
-
+    folder = ROOT / "tests" / "nlu" / "held_out"
+    asked = [entry["question"] for path in folder.glob("*.yml") for entry in yaml.safe_load(path.read_text("utf-8"))]
+    told = [
+        json.loads(line)["text"] for path in folder.glob("*.jsonl") for line in path.read_text("utf-8").splitlines()
+    ]
+    held_out = {hashlib.sha256(plain_words(text).encode()).hexdigest()[:16] for text in (*asked, *told)}
     assert len(digests) > 1000
-    for example in examples(ROOT / "nlu" / "examples"):
-        plain = " ".join(re.findall(r"\w+", fold(example.get("text"))))
+    assert len(held_out) > 500
+    for example in trained_on():
+        plain = plain_words(example.get("text"))
         if len(plain.split()) < 2:
             continue  # "hello" is nobody's
         digest = hashlib.sha256(plain.encode()).hexdigest()[:16]
-        assert digest not in digests, f"an evaluation message is an example of {example.get('intent')}"
+        assert digest not in digests | held_out, f"a message to measure on is an example of {example.get('intent')}"
 
 
 def test_nothing_is_skipped_or_expected_to_fail() -> None:
@@ -138,7 +156,7 @@ def test_nothing_tracked_names_a_registry_or_a_folder_of_some_machine() -> None:
 
 def test_the_examples_are_clean() -> None:
     seen: dict[tuple[str, str], str] = {}
-    for example in examples(ROOT / "nlu" / "examples"):
+    for example in trained_on():
         text, label, language = example.get("text"), example.get("intent"), example.get("metadata")["language"]
         assert not re.search(r"[\[\]{}|]", text), json.dumps([language, label])
         key = (language, " ".join(fold(text).split()))
