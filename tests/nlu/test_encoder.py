@@ -24,7 +24,7 @@ from bot import training
 from nlu import encoder, topics
 from nlu.components.encoder import MEANING, MeaningFeaturizer, available
 from nlu.components.topics import NgramTopicClassifier
-from nlu.encoder import SIZE, Encoder, EncoderMissingError, Vector, readable, try_out
+from nlu.encoder import SIZE, Encoder, EncoderMissingError, Vector, readable, reckon_all, try_out
 from nlu.encodings import EncodingCache
 from nlu.topics import TopicModel
 
@@ -68,9 +68,11 @@ class Counting:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.threads: list[int] = []
 
-    def query(self, texts: list[str]) -> np.ndarray:
+    def query(self, texts: list[str], *, threads: int = 0) -> np.ndarray:
         self.texts += texts
+        self.threads.append(threads)
         return np.ones((len(texts), SIZE), np.float32)
 
 
@@ -243,3 +245,12 @@ def test_another_version_of_the_package_is_a_reason_to_train(monkeypatch: pytest
     monkeypatch.setattr(encoder, "version", lambda: "99")
     after = [part.fingerprint_addon({}) for part in (NgramTopicClassifier, MeaningFeaturizer)]
     assert not set(before) & set(after)
+
+
+def test_one_message_has_more_threads_than_each_of_several() -> None:
+    for count, threads in ((1, [encoder.THREADS_FOR_ONE]), (3, [1, 1, 1])):
+        engine = Counting()
+        vectors = [Vector(Encoder(engine), f"message {number}") for number in range(count)]
+        reckon_all(vectors)
+        assert all(vector.is_reckoned and vector.numbers is not None for vector in vectors)
+        assert engine.threads == threads
