@@ -27,6 +27,7 @@ INPUTS = (
     "knowledge/urgency/*.yml",
     "knowledge/importer.py",
     "knowledge/search.py",
+    "knowledge/questions/*/*.yml",
     "knowledge/topics/*/*.yml",
     "requirements.lock",
 )
