@@ -194,8 +194,11 @@ class LanguageIdentifier:
             return None
         found = self._widest.probabilities(telling)
         code = max(found, key=lambda other: found[other], default="")
-        is_known = not code or code in self._languages or found[code] < BEYOND
-        if is_known or (self._own and max(self._own.probabilities(telling).values()) >= BEYOND):
+        if not code or code in self._languages or found[code] < BEYOND:
+            return None
+        # Our own is as sure of Arabic whatever is written in Arabic letters: it knows no other language that is.
+        own = self._own if len(self._candidates(telling)) > 1 else None
+        if own is not None and max(own.probabilities(telling).values()) >= BEYOND:
             return None
         return code
 

@@ -132,3 +132,23 @@ def test_langdetect_gives_the_same_answer_each_time() -> None:
     detector = LangdetectDetector(LANGUAGES)
     assert detector.probabilities("goede morgen") == detector.probabilities("goede morgen")
     assert detector.probabilities("12345") == {}
+
+
+class SureOfArabic:
+    """A detector as one is that has learnt one language of a script alone."""
+
+    def probabilities(self, text: str) -> Mapping[str, float]:
+        return {"ar": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "beyond"),
+    [
+        ("رئیسم سه ماهه حقوقم رو نداده چیکار کنم", "fa"),
+        ("صاحب العمل لم يدفع لي راتب ثلاثة أشهر ماذا أفعل", None),
+        ("Ма́м сын", None),  # too short to tell
+    ],
+)
+def test_persian_is_not_taken_for_arabic(text: str, beyond: str | None) -> None:
+    wide = VocabularyModel.train((*LANGUAGES, "fa"))
+    assert LanguageIdentifier(LANGUAGES, wide, SureOfArabic()).identify(text).beyond == beyond
