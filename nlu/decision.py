@@ -26,12 +26,13 @@ class Decision(StrEnum):
     URGENT = "urgent"
 
 
-def decide(ranking: Sequence[Guess], urgency: Urgency | None) -> Decision:
+def decide(ranking: Sequence[Guess], urgency: Urgency | None, *, is_about_two: bool = False) -> Decision:
     """The way on for a ranked message.
 
     Args:
         ranking: labels, likeliest first; empty where the message has no words.
         urgency: what the urgency detector found.
+        is_about_two: the likeliest and another have a sentence each, so neither can be likely for the whole.
 
     """
     if urgency is not None and urgency.level is Level.CERTAIN:
@@ -39,7 +40,7 @@ def decide(ranking: Sequence[Guess], urgency: Urgency | None) -> Decision:
     if not ranking:
         return Decision.FALLBACK
     first = ranking[0]
-    if first.confidence >= SURE:
+    if first.confidence >= SURE or is_about_two:
         return Decision.FALLBACK if first.label == OUT_OF_SCOPE else Decision.ANSWER
     if first.label != OUT_OF_SCOPE and sum(guess.confidence for guess in ranking[:3]) >= IN_DOUBT:
         return Decision.CLARIFY

@@ -32,6 +32,14 @@ class Guess:
     confidence: float
 
 
+@dataclass(frozen=True)
+class OtherSubject:
+    """A second subject of a message; `is_apart` where both it and the likeliest have a sentence of their own that is sure of it."""
+
+    label: str
+    is_apart: bool
+
+
 class TopicModel:
     """Ranks topics, urgent kinds and service intents by likelihood.
 
@@ -81,8 +89,8 @@ class TopicModel:
                     rows[i] = self._meaning.probabilities(scores[i], vector.numbers)
         return [[Guess(self._words.labels[i], float(row[i])) for i in np.argsort(-row)] for row in rows]
 
-    def other_subject(self, text: str, ranking: Sequence[Guess]) -> str | None:
-        """The label of a second subject beside the likeliest; None where the message is about one thing.
+    def other_subject(self, text: str, ranking: Sequence[Guess]) -> OtherSubject | None:
+        """The second subject beside the likeliest; None where the message is about one thing.
 
         Args:
             ranking: of the whole text, likeliest first.
@@ -91,8 +99,10 @@ class TopicModel:
         sentences = [part for part in _BETWEEN_SENTENCES.split(text) if len(part.split()) >= SHORTEST_SENTENCE]
         said = [self._by_words(part) for part in sentences[:MOST_SENTENCES]] if len(sentences) > 1 else []
         said = sorted((g for g in said if g.confidence >= SENTENCE_SURE), key=lambda g: g.confidence, reverse=True)
-        others = [*said, *(guess for guess in ranking if guess.confidence >= SECOND_LEAST)]
-        return next((g.label for g in others if g.label != ranking[0].label and _is_subject(g.label)), None)
+        first, labels = ranking[0].label, [guess.label for guess in said]
+        others = [*labels, *(guess.label for guess in ranking if guess.confidence >= SECOND_LEAST)]
+        other = next((label for label in others if label != first and _is_subject(label)), None)
+        return OtherSubject(other, is_apart=first in labels and other in labels) if other else None
 
     def _by_words(self, text: str) -> Guess:
         row = softmax(self._words.scores_of_one(text) / self._words.temperature)

@@ -9,6 +9,7 @@ from rasa.shared.nlu.training_data.message import Message
 from knowledge.files import load as load_content
 from knowledge.places import POSTCODE
 from nlu import commands
+from nlu.components.topics import APART
 from nlu.components.untrained import UntrainedComponent
 from nlu.decision import Decision, decide
 from nlu.topics import Guess
@@ -42,7 +43,8 @@ class AnswerDecision(UntrainedComponent):
         found = message.get("urgency")
         urgency = Urgency(found["label"], Level(found["level"]), tuple(found["also"])) if found else None
         # What has no word in it ("?", "12") tells no topic, whatever its characters remind the model of.
-        decision = decide(ranking if any(map(str.isalpha, text)) else [], urgency)
+        has_word = any(map(str.isalpha, text))
+        decision = decide(ranking if has_word else [], urgency, is_about_two=bool(message.get(APART)))
         command = self._commands.intent(text)
         if decision is Decision.URGENT and urgency is not None:
             intent = {"name": urgency.label, "confidence": 1.0}

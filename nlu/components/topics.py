@@ -32,6 +32,7 @@ RANKING_LENGTH = 10
 AT_LEISURE = 2
 SHORTEST_QUESTION = 3  # words; less names a topic and asks nothing
 PROBABILITIES = "label_probabilities"  # of every label, for the components that follow
+APART = "subjects_apart"  # whether the first and the other subject have a sentence each
 BY_WORDS = "by_words"  # whether these are of n-grams for want of an encoder
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,9 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
             message.set(PROBABILITIES, {g.label: g.confidence for g in guesses})
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
-            message.set("other_subject", self._model.other_subject(text, guesses), add_to_output=True)
+            other = self._model.other_subject(text, guesses)
+            message.set("other_subject", other.label if other else None, add_to_output=True)
+            message.set(APART, other is not None and other.is_apart)
         if self._lines is not None:
             self._find_lines(self._lines, [m for m in typed if len(str(m.get(TEXT)).split()) >= SHORTEST_QUESTION])
         return messages

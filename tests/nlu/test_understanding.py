@@ -13,7 +13,7 @@ from nlu.decision import Decision, decide
 from nlu.entities import Gazetteers, figures
 from nlu.evaluation import LabelledMessage, LabelledMessageError, calibration_error, read_messages, score
 from nlu.evaluation_report import write_report
-from nlu.topics import Guess
+from nlu.topics import Guess, TopicModel
 from nlu.urgency import Level, Urgency
 
 
@@ -93,6 +93,34 @@ def guesses(*pairs: tuple[str, float]) -> list[Guess]:
 )
 def test_the_decision(ranking: list[Guess], urgency: Urgency | None, decision: Decision) -> None:
     assert decide(ranking, urgency) is decision
+
+
+def test_of_two_subjects_with_a_sentence_each_one_is_answered_and_nobody_is_asked_back() -> None:
+    ranking = guesses(("care.gp", 0.39), ("work.unpaid_wages", 0.25))
+    assert decide(ranking, None) is Decision.CLARIFY
+    assert decide(ranking, None, is_about_two=True) is Decision.ANSWER
+    assert decide(ranking, Urgency("urgent.medical", Level.CERTAIN), is_about_two=True) is Decision.URGENT
+    assert decide(guesses(("out_of_scope", 0.39)), None, is_about_two=True) is Decision.FALLBACK
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("my rent is too high. i need a doctor", True),
+        ("my rent is too high, i need a doctor", False),
+        ("my rent is too high. since may. you know", False),
+    ],
+)
+def test_two_subjects_stand_apart_where_each_has_a_sentence(text: str, other: bool) -> None:
+    words = {
+        "care.gp": "i need a doctor",
+        "housing.rent": "my rent is too high",
+        "work.sick": "i am ill and can not work",
+    }
+    texts = [f"{text} {number}" for text in words.values() for number in range(9)]
+    model = TopicModel.train(texts, [label for label in words for _ in range(9)])
+    found = model.other_subject(text, model.rank(text))
+    assert (found is not None and found.is_apart) == other
 
 
 def result(label: str, *, confidence: float = 0.9, urgency: str | None = None, language: str = "en") -> dict:
