@@ -138,8 +138,8 @@ def stop(session: Session, inbox_id: int, conversation_id: str) -> bool:
     """
     stop_, other = aliased(InboxMessage), aliased(InboxMessage)
     said_at = select(func.coalesce(stop_.written_at, stop_.received_at)).where(stop_.id == inbox_id).scalar_subquery()
-    written_at = func.coalesce(other.written_at, other.received_at)
-    # Messengers say the time to the second: within it the order of arrival counts.
+    # Of a button no messenger says when it was pressed: the order of arrival counts, as it does within the second that they tell.
+    written_at = func.coalesce(other.written_at, said_at)
     is_later = (written_at > said_at) | ((written_at == said_at) & (other.id > inbox_id))
     later = exists().where(other.conversation_id == conversation_id, is_later)
     stopped = session.execute(

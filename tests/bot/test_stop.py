@@ -202,6 +202,22 @@ def test_a_stop_that_comes_late_holds_where_nothing_was_written_after_it(
     assert stopped(sessions) is holds
 
 
+@pytest.mark.parametrize(("first", "holds"), [("press", True), ("stop", False)])
+def test_a_button_was_pressed_before_a_stop_where_it_was_brought_before_it(
+    talk: Talk, sessions: sessionmaker[Session], first: str, holds: bool
+) -> None:
+    pressed = Incoming("pressed", Kind.BUTTON, "/menu")
+    with sessions.begin() as session:
+        if first == "press":
+            inbox.accept(session, talk.id, pressed, now=NOW + timedelta(seconds=20))
+    stop = later(talk, sessions, 2, "stop", written=10, arrived=20)
+    with sessions.begin() as session:
+        if first == "stop":
+            inbox.accept(session, talk.id, pressed, now=NOW + timedelta(seconds=20))
+        assert outbox.stop(session, stop, talk.id) is holds
+    assert stopped(sessions) is holds
+
+
 def test_nobody_is_told_to_wait_for_what_they_wrote_before_a_stop(
     talk: Talk, sessions: sessionmaker[Session], frozen: FrozenPath, service: Service
 ) -> None:
