@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -111,6 +112,9 @@ class Reception:
         Args:
             url: the page, which is open.
 
+        Raises:
+            RetryLaterError: the help could not be sent; nothing else would send it, so don't acknowledge the message.
+
         """
         received = _storable(received)
         incoming, frozen = received.incoming, self._frozen()
@@ -145,11 +149,12 @@ class Reception:
         incoming = received.incoming
         reply = self._frozen().urgent_reply(_text_of(incoming), language=None, hint=incoming.hint, now=now)
         if reply is not None and not await self._is_in_hand(channel, received, reply):
-            await self._send_help(channel, received, reply)
+            with suppress(RetryLaterError):  # the next delivery sends it, or the outbox
+                await self._send_help(channel, received, reply)
         return reply
 
     async def _send_help(self, channel: Channel, received: Received, reply: Reply) -> None:
-        """Send help past the outbox, once for each message; what could not be sent is sent by the next delivery or the outbox."""
+        """Send help past the outbox, once for each message; raises RetryLaterError where it could not be sent this time."""
         which = _which(channel, received)
         if which in self._helped:
             return
@@ -157,6 +162,8 @@ class Reception:
             self._helped[which] = await _sent(channel, received.address, reply)
         except (RetryLaterError, UndeliverableError) as error:
             log.warning("help_not_sent_at_once", channel=channel.name, reason=error.reason)
+            if isinstance(error, RetryLaterError):
+                raise
         while len(self._helped) > MOST_REMEMBERED:
             self._helped.popitem(last=False)
 

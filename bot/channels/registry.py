@@ -14,7 +14,7 @@ from telegram.error import InvalidToken, TelegramError
 from bot.addresses import UnreadableAddressError
 from bot.attachments import Fetcher
 from bot.channels.delivery import Delivery
-from bot.channels.port import Channel, Moved, Received
+from bot.channels.port import Channel, Moved, Received, RetryLaterError
 from bot.channels.reception import Reception
 from bot.channels.telegram import Telegram, webhook_secret
 from bot.channels.whatsapp import WhatsApp
@@ -112,7 +112,14 @@ class Channels:
                 tasks.create_task(self._run_telegram(self.telegram), name="telegram")
 
     async def take(self, channel: Channel, received: Received) -> None:
-        """Receive one message; raises where it could not be stored. A closed channel stores nothing but a STOP."""
+        """Receive one message; raises where it has to come again. A closed channel stores nothing but a STOP.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: it could not be stored.
+            TimeoutError: likewise.
+            RetryLaterError: the channel is closed, and the help for somebody in danger could not be sent.
+
+        """
         if self._is_closed(channel) and not self.reception.says_stop(received):
             await self._turn_away(channel, received)
         else:
@@ -124,12 +131,13 @@ class Channels:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: they have to come again.
             TimeoutError: likewise.
+            RetryLaterError: likewise; as `take` does.
 
         """
         for number, one in enumerate(received):
             try:
                 await self.take(channel, one)
-            except (SQLAlchemyError, TimeoutError):
+            except (SQLAlchemyError, TimeoutError, RetryLaterError):
                 for later in received[number + 1 :]:
                     await self.help(channel, later)
                 raise
@@ -137,7 +145,8 @@ class Channels:
     async def help(self, channel: Channel, received: Received) -> None:
         """Give the number to whoever is in danger, where their message can't be stored now."""
         if self._is_closed(channel):
-            await self._turn_away(channel, received)
+            with suppress(RetryLaterError):
+                await self._turn_away(channel, received)
         else:
             await self.reception.help(channel, received, now=utc_now())
 

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from bot import outbox
 from bot.channels import telegram, whatsapp
-from bot.channels.port import ForgedRequestError, MalformedPayloadError
+from bot.channels.port import ForgedRequestError, MalformedPayloadError, RetryLaterError
 from bot.channels.registry import TELEGRAM_WEBHOOK, WHATSAPP_WEBHOOK, Channels
 from bot.web.body import BodyTooLargeError, BodyTooSlowError, read_body
 
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 @router.post(TELEGRAM_WEBHOOK)
 async def take_telegram(request: Request) -> Response:
-    """One update of Telegram's; 503 where it can't be stored, and Telegram brings it again."""
+    """One update of Telegram's; 503 where it can't be stored or helped, and Telegram brings it again."""
     channels: Channels = request.app.state.channels
     channel = channels.telegram
     if channel is None:
@@ -35,6 +35,8 @@ async def take_telegram(request: Request) -> Response:
         raise HTTPException(403) from None
     except (MalformedPayloadError, ValueError, RecursionError):
         raise HTTPException(400) from None
+    except RetryLaterError:
+        raise HTTPException(503) from None
     return Response(status_code=200)
 
 
@@ -53,7 +55,7 @@ async def verify_whatsapp(request: Request) -> Response:
 
 @router.post(WHATSAPP_WEBHOOK)
 async def take_whatsapp(request: Request) -> Response:
-    """Messages and statuses of WhatsApp's; 503 where they can't be stored, and Meta brings them again."""
+    """Messages and statuses of WhatsApp's; 503 where they can't be stored or helped, and Meta brings them again."""
     channels: Channels = request.app.state.channels
     channel, service = channels.whatsapp, request.app.state.service
     if channel is None:
@@ -70,7 +72,10 @@ async def take_whatsapp(request: Request) -> Response:
         log.warning("whatsapp_messages_left_out", count=parsed.left_out)
     for moved in parsed.moved:
         await channels.move(channel, moved)
-    await channels.take_all(channel, parsed.received)
+    try:
+        await channels.take_all(channel, parsed.received)
+    except RetryLaterError:
+        raise HTTPException(503) from None
     for received in parsed.received:
         request.app.state.beside.add(
             task := asyncio.create_task(channel.mark_read(received.incoming.provider_id), name="read receipt")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
+from starlette.responses import Response
 
 from bot.channels import reception
 from bot.frozen import FrozenPath
@@ -105,3 +106,18 @@ def test_on_whatsapp_one_delivery_after_the_other_says_it_once(meta: MetaServer,
         assert brought(client, messages=[message(1, type="text", text={"body": "hello"})]) == 200
     assert brought(client, messages=[message(2, type="text", text={"body": CRY})] * 2) == 200
     assert ["113" in str(sent) for sent in meta.sent] == [False, True]
+
+
+def test_a_cry_whose_number_could_not_be_sent_is_brought_again(telegram: TelegramServer, closed: TestClient) -> None:
+    telegram.answers.append((500, {"description": "Internal Server Error"}))
+    telegram.say(7, CRY, code="en")
+    assert ["113" in said for said in settled(telegram)] == [True]
+
+
+def test_on_whatsapp_a_cry_whose_number_could_not_be_sent_is_brought_again(meta: MetaServer, start: Any) -> None:
+    client = start(**over_whatsapp(meta), closed_channels=("whatsapp",))
+    meta.answers.append(Response(status_code=500))
+    cries = [message(number, type="text", text={"body": CRY}) for number in (1, 2)]
+    assert brought(client, messages=cries) == 503
+    assert brought(client, messages=cries) == 200
+    assert ["113" in str(sent) for sent in meta.sent] == [True, True]
