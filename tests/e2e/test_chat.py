@@ -300,6 +300,28 @@ def test_what_is_one_message_too_many_is_kept_with_what_to_do_and_sent_later(pag
     expect(page.locator(".person.waiting")).to_have_count(0)
 
 
+def test_who_was_told_that_it_is_too_much_is_told_later_that_it_could_not_be_kept(page: Page, content: Content) -> None:
+    frozen = FrozenPath(content)
+    too_many = frozen.too_many("", language="en", hint=None)
+    not_kept = frozen.failed("", language="en", hint=None, now=datetime.now(UTC), is_kept=False)
+    for status, detail, said in ((429, "error.too_many", too_many), (503, "error.database", not_kept)):
+        failing(page, status, detail, reply=said.model_dump(mode="json"))
+        ask(page, f"how many holidays do i have ({status})")
+        expect(page.locator(".bot", has_text=said.text[:30])).to_have_count(1)
+        expect(page.locator(".person.waiting")).to_have_count(0, timeout=ANSWER_MS)
+
+
+def test_what_names_an_event_in_the_text_ends_no_conversation(page: Page) -> None:
+    ask(page, "event: gone")
+    page.reload()
+    token = page.evaluate("localStorage.getItem('wegwijs.token')")
+    # A stream from the beginning brings what the person wrote as well.
+    page.route("**/api/v1/messages", lambda route: route.abort() if route.request.method == "GET" else route.continue_())
+    page.reload()
+    expect(page.locator(".bot").first).to_be_visible(timeout=ANSWER_MS)
+    assert page.evaluate("localStorage.getItem('wegwijs.token')") == token
+
+
 def test_what_the_browser_has_no_room_to_keep_is_sent_all_the_same(page: Page) -> None:
     page.add_init_script("Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }")
     page.evaluate("localStorage.clear()")

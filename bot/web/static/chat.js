@@ -92,7 +92,7 @@ async function send(entry) {
       if (bubble) bubble.querySelector(".fate").textContent = texts[outcome.refusal ? "web.not_sent" : "web.delivered"];
       if (outcome.refusal && bubble) offerAgain(bubble, entry);
       say(outcome.refusal || "");
-      if (!outcome.refusal) isApologised = false;
+      if (!outcome.refusal) endApology();
       catchUp();
       return;
     }
@@ -197,10 +197,11 @@ async function listen() {
       const events = buffer.split("\n\n");
       buffer = events.pop();
       for (const event of events) {
+        const [, name] = /^event: *(\w+)$/m.exec(event) ?? [];
         const data = event.split("\n").filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trim()).join("");
-        if (event.includes("event: gone")) { kept.token = null; return; }
-        if (event.includes("event: typing")) showTyping();
-        if (data && event.includes("event: entries")) take(JSON.parse(data));
+        if (name === "gone") { kept.token = null; return; }
+        if (name === "typing") showTyping();
+        if (data && name === "entries") take(JSON.parse(data));
       }
     }
   } catch {
@@ -256,6 +257,12 @@ async function drawAtOnce(entry, { reply, cursor: at }) {
   if (document.getElementById(id) || (at && document.getElementById(`r-${at}`)) || (!reply.is_urgent && isApologised)) return;
   if (!reply.is_urgent) isApologised = true;
   await draw(reply, at ?? 0, { id });
+}
+
+// Things work again: what fails after this is said anew, with its own numbers.
+function endApology() {
+  isApologised = false;
+  document.getElementById("sorry")?.removeAttribute("id");
 }
 
 async function draw(reply, cursorOf = 0, { id = null, at } = {}) {
