@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -201,7 +202,10 @@ async def typing(request: Request, posted: FormOfHelper, case_id: int) -> Respon
     seer = await run_in_threadpool(look)
     if seer is not None:
         request.app.state.announcer.announce_typing(seer.conversation_id)
-        await request.app.state.channels.show_typing(seer)
+        # A browser has few connections to one host: a messenger that hangs must not keep what is written from being sent.
+        beside = request.app.state.beside
+        beside.add(shown := asyncio.create_task(request.app.state.channels.show_typing(seer), name="typing"))
+        shown.add_done_callback(beside.discard)
     return Response(status_code=204)
 
 

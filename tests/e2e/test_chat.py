@@ -316,7 +316,9 @@ def test_what_names_an_event_in_the_text_ends_no_conversation(page: Page) -> Non
     page.reload()
     token = page.evaluate("localStorage.getItem('wegwijs.token')")
     # A stream from the beginning brings what the person wrote as well.
-    page.route("**/api/v1/messages", lambda route: route.abort() if route.request.method == "GET" else route.continue_())
+    page.route(
+        "**/api/v1/messages", lambda route: route.abort() if route.request.method == "GET" else route.continue_()
+    )
     page.reload()
     expect(page.locator(".bot").first).to_be_visible(timeout=ANSWER_MS)
     assert page.evaluate("localStorage.getItem('wegwijs.token')") == token

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session, sessionmaker
 
 from bot.models import Conversation
+from bot.typing_sign import Seer
 from tests.bot.console.people import case_of, do
 from tests.patience import until
 
@@ -45,3 +48,23 @@ def test_the_person_sees_that_the_one_who_has_their_case_is_writing_and_nobody_e
         assert not listener.is_typing
         assert do(ann, case, "typing").status_code == 204
         assert listener.is_typing
+
+
+def test_a_messenger_that_hangs_keeps_nobody_from_writing(
+    app: Any,
+    enter: Callable[..., TestClient],
+    person: Any,
+    sessions: sessionmaker[Session],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = []
+
+    async def hang(seer: Seer) -> None:
+        await asyncio.sleep(5)
+        shown.append(seer)
+
+    ann, case = enter("ann"), case_of(sessions)
+    do(ann, case, "claim")
+    monkeypatch.setattr(app.state.channels, "show_typing", hang)
+    assert do(ann, case, "typing").status_code == 204
+    assert not shown
