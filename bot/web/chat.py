@@ -362,9 +362,10 @@ async def _take(request: Request, service: Service, arrival: _Arrival, authoriza
     hashed = hashes[0]
     limits = request.app.state.limits
     matter = matter_of(incoming, arrival.urgency, arrival.frozen)
-    # The limits are for those who flood, not for those who cry or press what we have offered.
+    # The limits are for those who flood, not for those who cry or press what we have offered: an address has others for these.
     is_over = not limits.messages.allows(hashed, matter)
-    is_over = is_over or not (matter or limits.of_address.allows(_address(request)))
+    is_free = arrival.urgency is not None
+    is_over = is_over or not (is_free or limits.of_address.allows(f"{_address(request)}:{matter}"))
     stored = await service.writer.run(
         lambda session: _store(session, hashes, incoming, arrival, is_over=is_over), within=STORE_SECONDS
     )

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from actions.reply import Reply
 from bot.assistant_port import AssistantPort, Outcome
 from bot.frozen import FrozenPath
 from bot.inbox import Turn
-from bot.limits import URGENT_PER_MINUTE
+from bot.limits import URGENT_PER_MINUTE, Window
 from bot.service import Service, open_service
 from bot.settings import Settings
 from bot.web import chat
@@ -469,6 +470,25 @@ def test_every_answer_has_the_security_headers_errors_too(
     assert "secret" not in answers[4].text
     for answer in answers:
         assert {name.lower() for name in SECURITY_HEADERS} <= set(answer.headers.keys())
+
+
+def test_one_address_cannot_fill_the_disk_with_buttons_and_a_cry_is_taken_beyond(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = replace(client.app.state.limits, of_address=Window(2))  # type: ignore[attr-defined]
+    monkeypatch.setattr(client.app.state, "limits", limits)  # type: ignore[attr-defined]
+
+    def sends(**said: str) -> list[int]:
+        token = client.post("/api/v1/conversations").json()["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        return [
+            client.post("/api/v1/messages", json={"id": f"message-{number}", **said}, headers=headers).status_code
+            for number in range(2)
+        ]
+
+    assert [*sends(text="a"), *sends(text="a")] == [202, 202, 429, 429]
+    assert [*sends(button="/menu"), *sends(button="/menu")] == [202, 202, 429, 429]
+    assert [*sends(text=CRY), *sends(text=CRY)] == [202] * 4
 
 
 def test_one_address_cannot_fill_the_disk_with_conversations(client: TestClient) -> None:
