@@ -126,14 +126,13 @@ class Reception:
             help_ = frozen.pressed(incoming.body, language=None, hint=hint, now=now)
         if matter and not self._limits.allows(person, matter):
             return
-        if help_ is not None:
+        closed = frozen.closed(text, hint=hint, url=url)
+        if help_ is not None or judged is not None:
+            # Whoever may be in danger hears the number that stands in it, however lately that was said.
             async with self._turn_of(channel, received):
-                await self._send_help(channel, received, help_)
-        elif judged is not None or not incoming.is_edit:
-            # Whoever may be in danger hears the number with it, however lately that was said.
-            what = f"channel_closed {incoming.provider_id}" if judged is not None else "channel_closed"
-            reply = frozen.closed(text, hint=hint, url=url)
-            await self._tell(channel, received, what, lambda _: reply, every=CLOSED_SECONDS)
+                await self._send_help(channel, received, help_ or closed)
+        elif not incoming.is_edit:
+            await self._tell(channel, received, "channel_closed", lambda _: closed, every=CLOSED_SECONDS)
 
     def says_stop(self, received: Received) -> bool:
         """Whether it is a STOP and nothing else."""
@@ -199,10 +198,14 @@ class Reception:
         """Say something past the outbox, at most once in so many seconds; what could not be sent was not said.
 
         Args:
-            what: its event in the log, and behind a space what else tells it from others.
+            what: its event in the log.
             reply: makes it, in the language of the conversation.
 
         """
+
+        def look(session: Session, found: Found) -> tuple[str | None, bool]:
+            return found.language, inbox.is_stored(session, found.id, received.incoming.provider_id)
+
         which, moment = (channel.name, received.address, what), time.monotonic()
         if moment < self._quiet_until.get(which, 0.0):
             return
@@ -210,8 +213,11 @@ class Reception:
         self._quiet_until.move_to_end(which)
         while len(self._quiet_until) > MOST_REMEMBERED:
             self._quiet_until.popitem(last=False)
-        log.info(what.partition(" ")[0], channel=channel.name)
-        language = await self._looked_up(channel, received, lambda _, found: found.language)
+        language, is_stored = await self._looked_up(channel, received, look) or (None, False)
+        if is_stored:  # brought again: it was read
+            self._quiet_until.pop(which, None)
+            return
+        log.info(what, channel=channel.name)
         try:
             await _sent(channel, received.address, reply(language))
         except RetryLaterError as error:

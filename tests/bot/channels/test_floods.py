@@ -111,6 +111,17 @@ def test_what_is_brought_again_and_again_is_no_flood(telegram: TelegramServer, s
     assert not any("at once" in said for said in telegram.texts(7))
 
 
+def test_nobody_is_told_that_what_was_read_and_is_brought_again_is_too_much(
+    telegram: TelegramServer, start: Any
+) -> None:
+    start(**over_telegram(telegram), messages_per_minute=MOST)
+    for number in (1, 2, 3, 3):
+        telegram.say(7, f"number {number}", code="en", message_id=number)
+    telegram.say(8, "hello")
+    until(lambda: telegram.texts(8) and len(heard(telegram, 7)) == MOST)
+    assert not any(TOLD in said for said in telegram.texts(7))
+
+
 def test_that_it_is_too_much_is_said_again_where_it_could_not_be_sent(
     telegram: TelegramServer, start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
