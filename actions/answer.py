@@ -115,9 +115,12 @@ def _who_answers_now(answer: Answer) -> tuple[Contact, ...]:
 
 def with_line(context: Context, reply: Reply) -> Reply:
     """The same reply with the line that answers just what was asked before all others, where it could not be seen at once."""
-    question = str(context.tracker.latest_message.get("same_question"))
-    answer = answer_of(context, str(reply.topic), group=context.group)
-    line = answers.find_line(context.content, answer, question, on=context.now.date())
+    question = context.tracker.latest_message.get("same_question")
+    if not question or not reply.topic:
+        return reply
+    line = answers.find_line(
+        context.content, reply.topic, question, context.language, on=context.now.date(), group=context.group
+    )
     if line is None or any(line in section.items for section in reply.sections):
         return reply
     return reply.model_copy(update={"text": f"**{line}**\n\n{reply.text}"})

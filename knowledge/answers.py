@@ -298,18 +298,20 @@ def find_sentence(answer: Answer, question: str, *, asked_for: str | None) -> st
     return next((sentence for sentence in sentences if figure and figure.search(sentence)), None)
 
 
-def find_line(content: Content, answer: Answer, question: str, *, on: date) -> str | None:
-    """The line of an answer that answers a known question (`knowledge/questions/`), filled in.
+def find_line(
+    content: Content, topic: str, question: str, language: str, *, on: date, group: str | None = None
+) -> str | None:
+    """The line of a topic's answer that answers a known question (`knowledge/questions/`), filled in.
 
     None where no line does: the short answer does, the line is for others than the person, or the question is not known any more.
     """
-    questions = content.questions.get(answer.topic)
+    questions = content.questions.get(topic)
     section, number = (questions.line_of(question) if questions else None) or ("short", 0)
-    lines = getattr(content.words[answer.topic, answer.language], section) if section in SECTIONS else ()
+    lines = getattr(content.words[topic, language], section) if section in SECTIONS else ()
     if number >= len(lines):
         return None
-    line = next(_lines_for([lines[number]], answer.group), None) if answer.group else lines[number]
-    return fill(content, line, answer.language, on=on) if line else None
+    line = next(_lines_for([lines[number]], group), None) if group else lines[number]
+    return fill(content, line, language, on=on) if line else None
 
 
 def _sentences(text: str) -> list[str]:

@@ -173,9 +173,8 @@ def _questions(content: Content) -> Iterator[Fault]:
                 lines, entries = len(getattr(words, section)), len(getattr(questions, section))
                 if lines != entries:
                     name = words_file(topic, language)
-                    yield _fault(
-                        file, section, f"has {entries} entries for {lines} lines of {name}: one each, in order"
-                    )
+                    remedy = "one each, in order, {} where nobody asks"
+                    yield _fault(file, section, f"has {entries} entries for {lines} lines of {name}: {remedy}")
         for section, number, language, question in questions.asked():
             if language not in content.known_languages:
                 yield _fault(file, section, f"entry {number + 1} is in {language!r}, a language that is not there")

@@ -33,15 +33,6 @@ class KnownQuestion:
     line: str
 
 
-@dataclass(frozen=True)
-class RankedLine:
-    """A line of an answer, named by its place in the content that was trained on and by one of its questions."""
-
-    line: str
-    question: str
-    score: float
-
-
 class LineModel:
     """A separator for each line against the others of its topic.
 
@@ -80,23 +71,20 @@ class LineModel:
                 biases.append(fitted[1])
         return cls(lines, mean, np.hstack(weights), np.concatenate(biases))
 
-    def rank(self, topic: str, encoding: Floats) -> list[RankedLine]:
-        """The lines of a topic, likeliest first; empty where none are known."""
+    def rank(self, topic: str, encoding: Floats) -> list[tuple[KnownQuestion, float]]:
+        """The lines of a topic by one question of each, with their scores, likeliest first; empty where none are known."""
         of_topic = self._of_topic.get(topic)
         if of_topic is None:
             return []
         centred = encoding - self._mean
         length = float(np.linalg.norm(centred)) or 1.0
         scores = centred / length @ self._weights[:, of_topic] + self._bias[of_topic]
-        return [
-            RankedLine(self._lines[of_topic[i]].line, self._lines[of_topic[i]].text, float(scores[i]))
-            for i in np.argsort(-scores)
-        ]
+        return [(self._lines[of_topic[i]], float(scores[i])) for i in np.argsort(-scores)]
 
     def find(self, topic: str, encoding: Floats) -> str | None:
         """A question of the line that a message about a topic clearly asks for; None where none is clear."""
         ranked = self.rank(topic, encoding)
-        return ranked[0].question if ranked and ranked[0].score - ranked[1].score >= CLEAR else None
+        return ranked[0][0].text if ranked and ranked[0][1] - ranked[1][1] >= CLEAR else None
 
     def save(self, path: Path) -> None:
         """Write one file (NumPy archive, compressed); the suffix is `.npz`."""

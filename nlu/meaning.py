@@ -6,9 +6,7 @@ a few hundred numbers a label. How much either counts is fitted on texts that bo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +16,7 @@ from scipy.optimize import minimize
 from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
-from nlu.ngrams import Floats, cross_entropy, parts, softmax
+from nlu.ngrams import Floats, cross_entropy, fitted_with_parts, softmax
 
 PENALTY = 0.5
 _NAME = "meaning_{}"  # of its arrays in the topic model's file
@@ -56,13 +54,9 @@ class MeaningModel:
         mean = encodings.mean(axis=0)
         centred = normalize(encodings - mean)
         held_out = np.zeros_like(by_words)
-        folded = list(parts(known, folds))
-        with ThreadPoolExecutor(os.cpu_count()) as threads:  # the machine lets go of the interpreter while it fits
-            whole = threads.submit(_fit, centred, known)
-            fits = [threads.submit(_fit, centred[train], known[train]) for train, _ in folded]
-            for (_, test), fit in zip(folded, fits, strict=True):
-                weights, bias = fit.result()
-                held_out[test] = centred[test] @ weights + bias
+        whole, of_parts = fitted_with_parts(lambda rows: _fit(centred[rows], known[rows]), known, folds)
+        for test, (weights, bias) in of_parts:
+            held_out[test] = centred[test] @ weights + bias
         truth = np.searchsorted(np.unique(known), known)
         fitted = minimize(
             lambda logs: cross_entropy(np.exp(logs[0]) * by_words + np.exp(logs[1]) * held_out, truth),
@@ -70,7 +64,7 @@ class MeaningModel:
             method="Nelder-Mead",
             options={"xatol": 1e-3, "fatol": 1e-5, "maxiter": 120},
         )
-        return cls(mean, *whole.result(), np.exp(fitted.x).astype(np.float32))
+        return cls(mean, *whole, np.exp(fitted.x).astype(np.float32))
 
     def probabilities(self, by_words: Floats, encoding: Floats) -> Floats:
         """Calibrated probabilities of one message, from its scores by n-grams and its encoding; shape (labels,)."""

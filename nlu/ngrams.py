@@ -7,13 +7,13 @@ floats in a NumPy archive without pickled objects: a model file cannot carry cod
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -29,6 +29,7 @@ from knowledge.search import fold
 
 FORMAT = 1
 Floats = NDArray[np.float32]
+T = TypeVar("T")
 
 
 class ModelFileError(ValueError):
@@ -125,17 +126,13 @@ class LinearModel:
         known = np.asarray(labels)
         names = tuple(sorted(set(labels)))
         held_out = np.zeros((len(texts), len(names)), np.float32)
-        folded = list(parts(known, folds))
-        with ThreadPoolExecutor(os.cpu_count()) as threads:  # the machine lets go of the interpreter while it fits
-            whole = threads.submit(_fit, counts, known, names, penalty)
-            fits = [threads.submit(_fit, counts[train], known[train], names, penalty) for train, _ in folded]
-            for (_, test), fit in zip(folded, fits, strict=True):
-                held_out[test] = fit.result().scores(counts[test])
+        model, of_parts = fitted_with_parts(lambda rows: _fit(counts[rows], known[rows], names, penalty), known, folds)
+        for test, part in of_parts:
+            held_out[test] = part.scores(counts[test])
         truth = np.searchsorted(np.asarray(names), known)
         fitted = minimize_scalar(
             lambda log_t: cross_entropy(held_out / np.exp(log_t), truth), bounds=(-4.0, 2.0), method="bounded"
         )
-        model = whole.result()
         return LinearModel(SPACE, names, model.idf, model.weights, model.bias, float(np.exp(fitted.x))), held_out
 
     def scores(self, counts: csr_matrix) -> Floats:
@@ -251,9 +248,21 @@ def _weighted(counts: csr_matrix, idf: Floats) -> csr_matrix:
     return normalize(weighted, copy=False)
 
 
-def parts(labels: NDArray[np.str_], folds: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Rows to train on and rows held out, the same for every model that is trained on these labels."""
-    yield from StratifiedKFold(folds, shuffle=True, random_state=0).split(np.zeros(len(labels)), labels)
+def fitted_with_parts(
+    fit: Callable[[NDArray[np.intp]], T], labels: NDArray[np.str_], folds: int
+) -> tuple[T, list[tuple[NDArray[np.intp], T]]]:
+    """What is fitted on all rows, and for each part of them the rows held out with what is fitted on the others.
+
+    The parts are the same for every model that is trained on these labels.
+
+    Args:
+        fit: fits on the rows that it is given; on several threads at once, since the machine lets go of the interpreter.
+
+    """
+    split = list(StratifiedKFold(folds, shuffle=True, random_state=0).split(np.zeros(len(labels)), labels))
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        whole, *of_parts = threads.map(fit, [np.arange(len(labels)), *(train for train, _ in split)])
+    return whole, [(test, part) for (_, test), part in zip(split, of_parts, strict=True)]
 
 
 def cross_entropy(scores: Floats, truth: NDArray[np.intp]) -> float:

@@ -72,9 +72,9 @@ def main() -> None:
     model = LineModel.train(known, encoded([question.text for question in known]))
     ranked = [model.rank(a.topic, row) for a, row in zip(asked, encoded([a.text for a in asked]), strict=True)]
     has_line = np.array([a.line is not None for a in asked])
-    right = np.array([bool(found) and found[0].line == a.line for a, found in zip(asked, ranked, strict=True)])
-    is_line = np.array([bool(found) and not found[0].line.startswith("short") for found in ranked])
-    clear = np.array([found[0].score - found[1].score if found else 0.0 for found in ranked])
+    right = np.array([bool(found) and found[0][0].line == a.line for a, found in zip(asked, ranked, strict=True)])
+    is_line = np.array([bool(found) and not found[0][0].line.startswith("short") for found in ranked])
+    clear = np.array([found[0][1] - found[1][1] if found else 0.0 for found in ranked])
     languages = np.array([a.language for a in asked])
     print(f"{len(known)} known questions; measured on {has_line.sum()} with a line and {(~has_line).sum()} without")
     for language in sorted(set(languages)):

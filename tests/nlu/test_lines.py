@@ -44,8 +44,8 @@ def test_between_two_lines_neither_is_found(model: LineModel) -> None:
     found = [model.find("work.holiday", encoding) for encoding in between]
     assert {found[0], found[-1]} == {QUESTIONS[2].text, QUESTIONS[0].text}
     for text, encoding in zip(found, between, strict=True):
-        first, second = model.rank("work.holiday", encoding)[:2]
-        assert text == (first.question if first.score - second.score >= CLEAR else None)
+        (first, score), (_, next_score) = model.rank("work.holiday", encoding)[:2]
+        assert text == (first.text if score - next_score >= CLEAR else None)
     assert None in found
 
 
@@ -60,7 +60,7 @@ def test_it_is_kept_in_a_file_and_another_file_is_refused(model: LineModel, tmp_
     for number, question in enumerate(QUESTIONS[:4]):
         row = towards(*(float(number == j) for j in range(5)))
         assert loaded.find("work.holiday", row) == model.find("work.holiday", row)
-        assert loaded.rank("work.holiday", row)[0].line == question.line
+        assert loaded.rank("work.holiday", row)[0][0].line == question.line
     np.savez(tmp_path / "other.npz", format=99)
     with pytest.raises(ModelFileError):
         LineModel.load(tmp_path / "other.npz")
