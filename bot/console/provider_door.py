@@ -30,6 +30,7 @@ from knowledge.database import reading
 COOKIE = "__Host-openid"
 PATIENCE_SECONDS = 600
 NOTED_A_MINUTE = 6  # refusals of one account, and of all who have none
+RETURNS_A_MINUTE = 20  # from one address; at each the provider is asked who it is
 OF_TOKENS = frozenset({"token", "claims", "azp"})  # why the provider's own answer proved nobody
 BACK = "/console/sign-in/provider/back"
 router = APIRouter(prefix="/console/sign-in/provider", include_in_schema=False)
@@ -68,6 +69,8 @@ async def come_back(request: Request, state: str = "", code: str = "", iss: str 
     if provider is None or kept is None or error:
         return _refused(request, "refused_there" if error else "not_asked")
     try:
+        if not request.app.state.returns.allows(request.client.host if request.client else ""):
+            raise OpenIdError("too_often")
         identity = await provider.identify(Asked(**kept), state, code, iss, now=now)
     except OpenIdError as wrong:
         if wrong.code in OF_TOKENS:

@@ -40,6 +40,7 @@ def install(app: FastAPI) -> None:
     app.state.once = Once(lambda: app.state.announcer.generation)
     app.state.queue_marks = QueueMarks(app.state.once)
     app.state.refusals = Window(provider_door.NOTED_A_MINUTE)
+    app.state.returns = Window(provider_door.RETURNS_A_MINUTE)
     app.state.provider = provider_door.provider_of(app.state.service.settings)
     app.include_router(door.router)
     app.include_router(provider_door.router)

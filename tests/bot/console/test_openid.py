@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bot import duty, sign_in, staff
-from bot.console.provider_door import BACK
+from bot.console.provider_door import BACK, RETURNS_A_MINUTE
 from bot.models import AuditEntry, Staff, StaffSession
 from bot.service import Service
 from bot.settings import SettingsError, read_settings
@@ -46,6 +46,7 @@ class Provider(Loopback):
         self.metadata: dict[str, Any] = {}
         self.sign: Callable[[dict[str, Any]], str] = self._signed
         self.asked: list[dict[str, str]] = []
+        self.redeemed = 0
         self._codes: dict[str, dict[str, str]] = {}
         super().__init__(
             Starlette(
@@ -83,6 +84,7 @@ class Provider(Loopback):
         return RedirectResponse(f"{asked['redirect_uri']}?{urlencode(back)}", 302)
 
     async def _token(self, request: Request) -> Response:
+        self.redeemed += 1
         fields = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         given = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         asked = self._codes.pop(fields["code"], None)  # a code is good once
@@ -404,3 +406,15 @@ def refused(answer: Any, service: Service, code: int) -> None:
     assert answer.status_code == code
     with service.sessions() as session:
         assert session.query(StaffSession).count() == 0
+
+
+def test_an_address_cannot_have_the_provider_asked_without_end(
+    browser: TestClient, provider: Provider, invited: None
+) -> None:
+    provider.changes = {"email": "eve@example.org"}
+    for _ in range(RETURNS_A_MINUTE):
+        assert to_provider_and_back(browser).status_code == 403
+    refused = to_provider_and_back(browser)
+    assert refused.status_code == 401
+    assert "Inloggen met je organisatie is niet gelukt" in refused.text
+    assert provider.redeemed == RETURNS_A_MINUTE
