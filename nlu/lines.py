@@ -18,10 +18,10 @@ from sklearn.svm import LinearSVC
 from nlu.ngrams import Floats, model_file
 
 FORMAT = 1
-PENALTY = 4.0
+PENALTY = 1.0
 # By how much a line's score has to be above the next one's. Chosen for a wrong line to come first in at most 0.08 of questions that
 # nothing was made from (scripts/measure_lines.py).
-CLEAR = 0.25
+CLEAR = 0.22
 
 
 @dataclass(frozen=True)
