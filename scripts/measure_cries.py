@@ -1,6 +1,7 @@
-"""Measures what becomes of cries for help, and of calm messages that sound like them, which nothing was made from.
+"""Measures what becomes of cries for help, and of calm messages that sound like them, which no example was made from.
 
-They stand in `tests/nlu/held_out/cries.<lang>.jsonl`; the newest trained model is asked, as the service asks it.
+The phrases were mended with them in sight, so that only what the model makes of them says anything of other messages. They stand in
+`tests/nlu/held_out/cries.<lang>.jsonl`; the newest trained model is asked, as the service asks it.
 """
 
 from __future__ import annotations
