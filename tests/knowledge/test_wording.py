@@ -140,7 +140,7 @@ def test_an_organisation_without_a_name_in_a_language_is_an_error(folder: Path) 
 
 def test_an_answer_over_its_length_and_each_rule_on_files_are_reported(folder: Path) -> None:
     path = folder / "topics" / "care" / "gp.en.md"
-    spoiled_text = path.read_text("utf-8") + "\n- UWV pays from 21 on. Call them.\n- " + "word " * 250
+    spoiled_text = path.read_text("utf-8") + "\n- UWV pays from 21 on. Call them.\n- " + "word " * 320
     path.write_text(spoiled_text.rstrip() + ".\n", "utf-8")
     (folder / "questions" / "care" / "gp.yml").unlink()  # which has none for the new lines
     report = check(folder, today=NOW.date())
