@@ -22,7 +22,8 @@ from sentencepiece import SentencePieceProcessor
 from sentencepiece.sentencepiece_model_pb2 import ModelProto as Pieces
 from sentencepiece.sentencepiece_model_pb2 import TrainerSpec
 
-from nlu.e5_weights import BLOCK, ZERO, Floats, Weights, four_bits
+from nlu.arrays import Floats
+from nlu.e5_weights import BLOCK, ZERO, Weights, four_bits
 
 PREFIX = "query: "  # the network was trained with it for what somebody asks
 AT_ONCE = 16  # texts of one length that are reckoned together; more gain nothing
@@ -101,12 +102,9 @@ def _tokenizer(weights: Weights) -> SentencePieceProcessor:
     trained.model_type = TrainerSpec.UNIGRAM
     trained.bos_id, trained.eos_id = special.begin, special.end
     trained.pad_id, trained.unk_id = special.padding, special.unknown
-    read.name, read.add_dummy_prefix, read.remove_extra_whitespaces, read.escape_whitespaces = (
-        "identity",
-        True,
-        False,
-        True,
-    )
+    read.name = "identity"
+    read.add_dummy_prefix = read.escape_whitespaces = True
+    read.remove_extra_whitespaces = False
     processor = SentencePieceProcessor()
     processor.LoadFromSerializedProto(proto.SerializeToString())
     return processor

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlu.arrays import Floats
+
 BLOCK = 32  # numbers that share a scale
 HALF = BLOCK // 2
 ZERO = 8  # what stands for nought in four bits
@@ -25,7 +27,6 @@ _SIZES = struct.Struct("<7ifi")
 _PIECES = struct.Struct("<5iQ")
 _BLOCKS = np.dtype([("scale", "<f2"), ("halves", "u1", HALF)])
 _FOUR_BITS = 1
-Floats = NDArray[np.float32]
 
 
 class WeightsError(ValueError):

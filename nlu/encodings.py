@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nlu.encoder import Encoder, Floats, readable
+from nlu.arrays import Floats
+from nlu.encoder import Encoder, readable
 from nlu.ngrams import ModelFileError, model_file
 
 BATCH = 256  # texts between two lines of progress

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
-from nlu.ngrams import Floats, model_file
+from nlu.arrays import Floats
+from nlu.ngrams import model_file
 
 FORMAT = 1
 PENALTY = 1.0

@@ -16,7 +16,8 @@ from scipy.optimize import minimize
 from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
-from nlu.ngrams import Floats, cross_entropy, fitted_with_parts, softmax
+from nlu.arrays import Floats
+from nlu.ngrams import cross_entropy, fitted_with_parts, softmax
 
 PENALTY = 0.5
 _NAME = "meaning_{}"  # of its arrays in the topic model's file

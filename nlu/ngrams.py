@@ -26,9 +26,9 @@ from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
 from knowledge.search import fold
+from nlu.arrays import Floats
 
 FORMAT = 1
-Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 

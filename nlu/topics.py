@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from nlu.arrays import Floats
 from nlu.encoder import Vector, reckon_all
 from nlu.meaning import MeaningModel
-from nlu.ngrams import FORMAT, Floats, LinearModel, model_file, softmax
+from nlu.ngrams import FORMAT, LinearModel, model_file, softmax
 from nlu.urgency import PREFIX
 
 # The n-grams decide alone from this probability on: the encoder would cost twenty times as much and change nothing.

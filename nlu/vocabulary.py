@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import wordfreq
 
-from nlu.ngrams import Floats, NgramSpace, model_file, softmax
+from nlu.arrays import Floats
+from nlu.ngrams import NgramSpace, model_file, softmax
 from nlu.transliteration import is_other_script, latin
 
 FORMAT = 1

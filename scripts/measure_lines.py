@@ -18,7 +18,7 @@ from knowledge.files import SECTIONS, Content, load
 from knowledge.importer import questions
 from knowledge.schema import Words
 from nlu import encoder, lines
-from nlu.encoder import Floats
+from nlu.arrays import Floats
 from nlu.encodings import EncodingCache
 from nlu.lines import KnownQuestion, LineModel
 

@@ -16,12 +16,12 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu import encoder, encodings, lines, meaning, ngrams, topics, transliteration
+from nlu.arrays import Floats
 from nlu.components.encoder import MEANING, MeaningFeaturizer, available
 from nlu.components.fingerprint import digest_of
 from nlu.encoder import reckon_all
 from nlu.encodings import EncodingCache
 from nlu.lines import KnownQuestion, LineModel
-from nlu.ngrams import Floats
 from nlu.topics import TopicModel
 from nlu.transliteration import with_latin
 

