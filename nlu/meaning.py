@@ -41,13 +41,17 @@ class MeaningModel:
     shares: Floats
 
     @classmethod
-    def train(cls, encodings: Floats, labels: Sequence[str], by_words: Floats, *, folds: int = 3) -> MeaningModel:
+    def train(
+        cls, encodings: Floats, labels: Sequence[str], by_words: Floats, is_new: NDArray[np.bool_], *, folds: int = 3
+    ) -> MeaningModel:
         """Fit on encodings of texts with one label each.
 
         Args:
             encodings: shape (texts, numbers).
             labels: of each text, of three or more kinds.
             by_words: scores of the n-grams for each text, by a model that did not see it.
+            is_new: which texts the encoder has not learnt from, shape (texts,); what either counts is fitted on those, since
+                the encoder seems better than it is on the others. On all where there are none.
             folds: the same that those scores were made with.
 
         """
@@ -59,8 +63,11 @@ class MeaningModel:
         for test, (weights, bias) in of_parts:
             held_out[test] = centred[test] @ weights + bias
         truth = np.searchsorted(np.unique(known), known)
+        told = is_new if is_new.any() else ~is_new
         fitted = minimize(
-            lambda logs: cross_entropy(np.exp(logs[0]) * by_words + np.exp(logs[1]) * held_out, truth),
+            lambda logs: cross_entropy(
+                np.exp(logs[0]) * by_words[told] + np.exp(logs[1]) * held_out[told], truth[told]
+            ),
             np.ones(2),
             method="Nelder-Mead",
             options={"xatol": 1e-3, "fatol": 1e-5, "maxiter": 120},

@@ -1,4 +1,4 @@
-"""Which topic a message is about: n-grams over all languages, and what the message means where they are not sure."""
+"""Which topic a message is about: n-grams over all languages and what the message means, weighed against each other."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from nlu.adapter import were_kept_back
 from nlu.arrays import Floats
 from nlu.encoder import Vector, reckon_all
 from nlu.meaning import MeaningModel
 from nlu.ngrams import FORMAT, LinearModel, model_file, softmax
 from nlu.urgency import PREFIX
 
-# The n-grams decide alone from this probability on: the encoder would cost twenty times as much and change nothing.
-WORDS_SURE = 0.8
+# Of so many messages at once each is encoded; of more only those that the n-grams are less sure of than this: under load an answer
+# in time is worth more than what the encoder changes there (docs/models.md).
+AT_LEISURE = 2
+WORDS_SURE = 0.95
 # A message with a second subject says so in a sentence of its own, or it keeps some of the likelihood. Measured on pairs of
 # messages put together (docs/models.md).
 SENTENCE_SURE, SECOND_LEAST = 0.5, 0.1
@@ -67,7 +70,9 @@ class TopicModel:
 
         """
         words, held_out = LinearModel.train_with_scores(texts, labels)
-        return cls(words, None if encodings is None else MeaningModel.train(encodings, labels, held_out))
+        if encodings is None:
+            return cls(words)
+        return cls(words, MeaningModel.train(encodings, labels, held_out, were_kept_back(texts)))
 
     def rank(self, text: str, vector: Vector | None = None) -> list[Guess]:
         """Every label, likeliest first; the confidences sum to one.
@@ -79,13 +84,14 @@ class TopicModel:
         return self.rank_all([text], [vector])[0]
 
     def rank_all(self, texts: Sequence[str], vectors: Sequence[Vector | None]) -> list[list[Guess]]:
-        """The same for each of several texts; what those mean that the n-grams are not sure of is reckoned on all cores."""
+        """The same for each of several texts; what they mean is reckoned on all cores."""
         scores = [self._words.scores_of_one(text) for text in texts]
         rows = [softmax(score / self._words.temperature) for score in scores]
-        unsure = {i: v for i, v in enumerate(vectors) if v is not None and rows[i].max() < WORDS_SURE}
         if self._meaning is not None:
-            reckon_all(list(unsure.values()))
-            for i, vector in unsure.items():
+            sure = WORDS_SURE if len(texts) > AT_LEISURE else np.inf
+            asked = {i: v for i, v in enumerate(vectors) if v is not None and rows[i].max() < sure}
+            reckon_all(list(asked.values()))
+            for i, vector in asked.items():
                 if vector.numbers is not None:
                     rows[i] = self._meaning.probabilities(scores[i], vector.numbers)
         return [[Guess(self._words.labels[i], float(row[i])) for i in np.argsort(-row)] for row in rows]

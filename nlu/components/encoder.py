@@ -19,7 +19,7 @@ from nlu.components.fingerprint import digest_of
 from nlu.encoder import Encoder, EncoderMissingError, Vector
 
 MEANING = "meaning"  # a `Vector`; no output, since nobody outside the graph can use it
-FILES = ("encoder.py", "e5.py", "e5_weights.py")  # not imported: what they need may be missing
+FILES = ("adapter.py", "encoder.py", "e5.py", "e5_weights.py")  # not imported: what they need may be missing
 log = structlog.get_logger()
 
 

