@@ -6,7 +6,7 @@ The lesson: to tell the topic from what the network says of a text, and the line
 The two linear layers that are read off with are fitted first, on the network as it was, and thrown away at the end (Kumar et al.
 2022, arXiv:2202.10054: a layer of noise would spoil what the network knows of languages that we have no examples of).
 
-One pass takes half an hour on two cores. Afterwards `wegwijs train`, and the figures of docs/models.md anew.
+One pass takes forty minutes on two cores. Afterwards `wegwijs train`, and the figures of docs/models.md anew.
 """
 
 from __future__ import annotations
