@@ -1,4 +1,4 @@
-"""Which topic a message is about: n-grams over all languages and what the message means, weighed against each other."""
+"""Which topic a message is about: n-grams over all languages, and what the message means where they are not sure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from nlu.meaning import MeaningModel
 from nlu.ngrams import FORMAT, LinearModel, model_file, softmax
 from nlu.urgency import PREFIX
 
-# Of so many messages at once each is encoded; of more only those that the n-grams are less sure of than this: under load an answer
-# in time is worth more than what the encoder changes there (docs/models.md).
-AT_LEISURE = 2
+# The n-grams decide alone from this probability on: the encoder would cost twenty times as much and change little (docs/models.md).
 WORDS_SURE = 0.95
 # A message with a second subject says so in a sentence of its own, or it keeps some of the likelihood. Measured on pairs of
 # messages put together (docs/models.md).
@@ -84,14 +82,13 @@ class TopicModel:
         return self.rank_all([text], [vector])[0]
 
     def rank_all(self, texts: Sequence[str], vectors: Sequence[Vector | None]) -> list[list[Guess]]:
-        """The same for each of several texts; what they mean is reckoned on all cores."""
+        """The same for each of several texts; what those mean that the n-grams are not sure of is reckoned on all cores."""
         scores = [self._words.scores_of_one(text) for text in texts]
         rows = [softmax(score / self._words.temperature) for score in scores]
         if self._meaning is not None:
-            sure = WORDS_SURE if len(texts) > AT_LEISURE else np.inf
-            asked = {i: v for i, v in enumerate(vectors) if v is not None and rows[i].max() < sure}
-            reckon_all(list(asked.values()))
-            for i, vector in asked.items():
+            unsure = {i: v for i, v in enumerate(vectors) if v is not None and rows[i].max() < WORDS_SURE}
+            reckon_all(list(unsure.values()))
+            for i, vector in unsure.items():
                 if vector.numbers is not None:
                     rows[i] = self._meaning.probabilities(scores[i], vector.numbers)
         return [[Guess(self._words.labels[i], float(row[i])) for i in np.argsort(-row)] for row in rows]

@@ -204,17 +204,14 @@ def test_the_encoder_finds_the_topic_in_a_language_without_examples(model: Topic
     assert model.rank(FOREIGN, Vector(real, FOREIGN))[0].label == "care.gp"
 
 
-@pytest.mark.parametrize(
-    ("sure", "together", "asked"),
-    [(0.0, topics.AT_LEISURE, True), (0.0, topics.AT_LEISURE + 1, False), (1.1, topics.AT_LEISURE + 1, True)],
-)
-def test_of_many_messages_the_encoder_is_not_asked_where_the_words_are_sure(
-    model: TopicModel, monkeypatch: pytest.MonkeyPatch, sure: float, together: int, asked: bool
+@pytest.mark.parametrize(("sure", "asked"), [(0.0, []), (1.1, [FOREIGN])])
+def test_where_the_words_are_sure_the_encoder_is_not_asked(
+    model: TopicModel, monkeypatch: pytest.MonkeyPatch, sure: float, asked: list[str]
 ) -> None:
-    engine, texts = Counting(), [FOREIGN] * together
+    engine = Counting()
     monkeypatch.setattr(topics, "WORDS_SURE", sure)
-    model.rank_all(texts, [Vector(Encoder(engine), text) for text in texts])
-    assert engine.texts == (texts if asked else [])
+    model.rank(FOREIGN, Vector(Encoder(engine), FOREIGN))
+    assert engine.texts == asked
 
 
 def test_a_model_that_knows_the_encoder_answers_without_it(model: TopicModel, tmp_path: Path) -> None:
