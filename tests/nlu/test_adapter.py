@@ -35,7 +35,7 @@ def test_what_is_learnt_is_what_the_service_reckons_with(tmp_path: Path) -> None
     assert (as_published * serving).sum(axis=1).max() < 0.99
 
 
-def test_a_pass_brings_together_what_belongs_together(tmp_path: Path) -> None:
+def test_a_pass_tells_apart_what_does_not_belong_together(tmp_path: Path) -> None:
     network = Trainable(Weights(WEIGHTS))
     texts = [f"{text} {number}" for number in range(2 * BATCH) for text in TOPICS]
     before, _ = encoded(network, tmp_path / "b.npz", texts[:8])
