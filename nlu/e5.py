@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from sentencepiece import SentencePieceProcessor
 from sentencepiece.sentencepiece_model_pb2 import ModelProto as Pieces
 from sentencepiece.sentencepiece_model_pb2 import TrainerSpec
@@ -123,7 +123,7 @@ def _graph(weights: Weights, adapter: Mapping[str, Floats]) -> ModelProto:
         inner = graph.add("BiasGelu", [graph.linear(x, f"{at}fi"), graph.bias(f"{at}fi")], _MICROSOFT)
         x = graph.normalized_sum(x, graph.linear(inner, f"{at}fo"), f"{at}oln", f"{at}fo")
     graph.add("ReduceMean", [x], output="meaning", axes=[1], keepdims=0)
-    return graph.model(sizes.numbers)
+    return graph.model
 
 
 class _Graph:
@@ -132,17 +132,24 @@ class _Graph:
     def __init__(self, weights: Weights, adapter: Mapping[str, Floats]) -> None:
         self._weights = weights
         self._adapter = adapter
-        self._nodes: list[NodeProto] = []
-        self._constants: list[TensorProto] = []
+        # Filled where it stands: what is put together later is copied, and a matrix has its weight.
+        self.model = ModelProto(ir_version=_FORMAT, opset_import=[helper.make_opsetid(*opset) for opset in _OPSETS])
+        self._graph = self.model.graph
+        self._graph.name = "multilingual-e5-small"
+        numbers = weights.sizes.numbers
+        into = helper.make_tensor_value_info("words", TensorProto.FLOAT, ["texts", "tokens", numbers])
+        out = helper.make_tensor_value_info("meaning", TensorProto.FLOAT, ["texts", numbers])
+        self._graph.input.append(into)
+        self._graph.output.append(out)
 
     def add(self, kind: str, inputs: Sequence[str], domain: str = "", output: str = "", **how: Any) -> str:
-        name = output or f"{kind}{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, inputs, [name], domain=domain, **how))
+        name = output or f"{kind}{len(self._graph.node)}"
+        self._graph.node.append(helper.make_node(kind, inputs, [name], domain=domain, **how))
         return name
 
     def constant(self, name: str, numbers: NDArray[np.generic] | None = None) -> str:
         numbers = self._floats(name) if numbers is None else numbers
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(numbers), name))
+        self._graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(numbers), name))
         return name
 
     def bias(self, *names: str) -> str:
@@ -150,7 +157,7 @@ class _Graph:
 
     def split(self, x: str, count: int) -> list[str]:
         parts = [f"{x}.{part}" for part in range(count)]
-        self._nodes.append(helper.make_node("Split", [x], parts, axis=-1))
+        self._graph.node.append(helper.make_node("Split", [x], parts, axis=-1))
         return parts
 
     def linear(self, x: str, *names: str) -> str:
@@ -191,13 +198,6 @@ class _Graph:
     def normalized_sum(self, x: str, y: str, name: str, bias_of: str) -> str:
         constants = [self.constant(f"{name}.w"), self.constant(f"{name}.b"), self.bias(bias_of)]
         return self.add("SkipLayerNormalization", [x, y, *constants], _MICROSOFT, epsilon=self._weights.epsilon)
-
-    def model(self, numbers: int) -> ModelProto:
-        into = helper.make_tensor_value_info("words", TensorProto.FLOAT, ["texts", "tokens", numbers])
-        out = helper.make_tensor_value_info("meaning", TensorProto.FLOAT, ["texts", numbers])
-        graph = helper.make_graph(self._nodes, "multilingual-e5-small", [into], [out], self._constants)
-        opsets = [helper.make_opsetid(*opset) for opset in _OPSETS]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=_FORMAT)
 
 
 def _rounded(matrix: Floats, largest: int) -> tuple[Floats, Floats]:

@@ -60,7 +60,7 @@ class Encoder:
 
 
 class Vector:
-    """The numbers of one message: reckoned when first asked for and not again, since most messages need none."""
+    """The numbers of one message: reckoned when first asked for, since a pressed button needs none, and not again."""
 
     def __init__(self, encoder: Encoder | None, text: str) -> None:
         self._encoder = encoder
@@ -71,11 +71,6 @@ class Vector:
     def is_known(self) -> bool:
         """Whether there is an encoder to ask; costs nothing."""
         return self._encoder is not None
-
-    @property
-    def is_reckoned(self) -> bool:
-        """Whether the numbers have been asked for before; they cost nothing then."""
-        return self._numbers is not None
 
     @property
     def numbers(self) -> Floats | None:

@@ -1,4 +1,4 @@
-"""Which topic a message is about: n-grams over all languages, and what the message means where they are not sure."""
+"""Which topic a message is about: n-grams over all languages, and what the message means."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from nlu.meaning import MeaningModel
 from nlu.ngrams import FORMAT, LinearModel, model_file, softmax
 from nlu.urgency import PREFIX
 
-# The n-grams decide alone from this probability on: the encoder would cost twenty times as much and change little (docs/models.md).
-WORDS_SURE = 0.95
 # A message with a second subject says so in a sentence of its own, or it keeps some of the likelihood. Measured on pairs of
 # messages put together (docs/models.md).
 SENTENCE_SURE, SECOND_LEAST = 0.5, 0.1
@@ -82,16 +80,16 @@ class TopicModel:
         return self.rank_all([text], [vector])[0]
 
     def rank_all(self, texts: Sequence[str], vectors: Sequence[Vector | None]) -> list[list[Guess]]:
-        """The same for each of several texts; what those mean that the n-grams are not sure of is reckoned on all cores."""
-        scores = [self._words.scores_of_one(text) for text in texts]
-        rows = [softmax(score / self._words.temperature) for score in scores]
-        if self._meaning is not None:
-            unsure = {i: v for i, v in enumerate(vectors) if v is not None and rows[i].max() < WORDS_SURE}
-            reckon_all(list(unsure.values()))
-            for i, vector in unsure.items():
-                if vector.numbers is not None:
-                    rows[i] = self._meaning.probabilities(scores[i], vector.numbers)
+        """The same for each of several texts; what they mean is reckoned on all cores."""
+        reckon_all([vector for vector in vectors if vector is not None])
+        rows = [self._probabilities(text, vector) for text, vector in zip(texts, vectors, strict=True)]
         return [[Guess(self._words.labels[i], float(row[i])) for i in np.argsort(-row)] for row in rows]
+
+    def _probabilities(self, text: str, vector: Vector | None) -> Floats:
+        scores = self._words.scores_of_one(text)
+        if self._meaning is None or vector is None or vector.numbers is None:
+            return softmax(scores / self._words.temperature)
+        return self._meaning.probabilities(scores, vector.numbers)
 
     def other_subject(self, text: str, ranking: Sequence[Guess]) -> OtherSubject | None:
         """The second subject beside the likeliest; None where the message is about one thing.

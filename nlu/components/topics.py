@@ -19,7 +19,6 @@ from nlu import encoder, encodings, lines, meaning, ngrams, topics, transliterat
 from nlu.arrays import Floats
 from nlu.components.encoder import MEANING, MeaningFeaturizer, available
 from nlu.components.fingerprint import digest_of
-from nlu.encoder import reckon_all
 from nlu.encodings import EncodingCache
 from nlu.lines import KnownQuestion, LineModel
 from nlu.topics import TopicModel
@@ -28,8 +27,6 @@ from nlu.transliteration import with_latin
 FILE = "topics.npz"
 LINES = "lines.npz"  # missing where the model was trained without the encoder
 RANKING_LENGTH = 10
-# Of so many messages at once each is encoded to find the line that it asks for; of more only those whose topic needed it anyway.
-AT_LEISURE = 2
 SHORTEST_QUESTION = 3  # words; less names a topic and asks nothing
 PROBABILITIES = "label_probabilities"  # of every label, for the components that follow
 APART = "subjects_apart"  # whether the first and the other subject have a sentence each
@@ -130,11 +127,9 @@ class NgramTopicClassifier(GraphComponent, IntentClassifier):
         return messages
 
     def _find_lines(self, known: LineModel, messages: list[Message]) -> None:
-        vectors = [message.get(MEANING) for message in messages]
-        if len(messages) <= AT_LEISURE:
-            reckon_all([vector for vector in vectors if vector is not None and not vector.is_reckoned])
-        for message, vector in zip(messages, vectors, strict=True):
-            if vector is not None and vector.is_reckoned and vector.numbers is not None:
+        for message in messages:
+            vector = message.get(MEANING)
+            if vector is not None and vector.numbers is not None:
                 found = known.find(message.get(INTENT)["name"], vector.numbers)
                 message.set("same_question", found, add_to_output=True)
 

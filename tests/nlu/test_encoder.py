@@ -22,7 +22,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from structlog.testing import capture_logs
 
 from bot import training
-from nlu import e5, encoder, topics
+from nlu import e5, encoder
 from nlu.arrays import Floats
 from nlu.components.encoder import MEANING, MeaningFeaturizer, available
 from nlu.components.topics import NgramTopicClassifier
@@ -190,9 +190,9 @@ def test_several_messages_are_reckoned_at_once(monkeypatch: pytest.MonkeyPatch) 
             both_there.wait()
             return super().query(texts)
 
-    vectors = [Vector(Encoder(Waiting()), text) for text in TEXTS[:2]]
-    reckon_all(vectors)
-    assert all(vector.is_reckoned for vector in vectors)
+    engine = Waiting()
+    reckon_all([Vector(Encoder(engine), text) for text in TEXTS[:2]])
+    assert sorted(engine.texts) == sorted(TEXTS[:2])
 
 
 @pytest.fixture(scope="module")
@@ -202,16 +202,6 @@ def model(real: Encoder) -> TopicModel:
 
 def test_the_encoder_finds_the_topic_in_a_language_without_examples(model: TopicModel, real: Encoder) -> None:
     assert model.rank(FOREIGN, Vector(real, FOREIGN))[0].label == "care.gp"
-
-
-@pytest.mark.parametrize(("sure", "asked"), [(0.0, []), (1.1, [FOREIGN])])
-def test_where_the_words_are_sure_the_encoder_is_not_asked(
-    model: TopicModel, monkeypatch: pytest.MonkeyPatch, sure: float, asked: list[str]
-) -> None:
-    engine = Counting()
-    monkeypatch.setattr(topics, "WORDS_SURE", sure)
-    model.rank(FOREIGN, Vector(Encoder(engine), FOREIGN))
-    assert engine.texts == asked
 
 
 def test_a_model_that_knows_the_encoder_answers_without_it(model: TopicModel, tmp_path: Path) -> None:
