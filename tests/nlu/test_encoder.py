@@ -204,6 +204,12 @@ def test_the_encoder_finds_the_topic_in_a_language_without_examples(model: Topic
     assert model.rank(FOREIGN, Vector(real, FOREIGN))[0].label == "care.gp"
 
 
+def test_a_model_that_was_trained_without_the_encoder_does_not_wait_for_it() -> None:
+    engine = Counting()
+    TopicModel.train(TEXTS, LABELS, None).rank(FOREIGN, Vector(Encoder(engine), FOREIGN))
+    assert engine.texts == []
+
+
 def test_a_model_that_knows_the_encoder_answers_without_it(model: TopicModel, tmp_path: Path) -> None:
     model.save(tmp_path / "m.npz")
     loaded = TopicModel.load(tmp_path / "m.npz")
