@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,6 +70,14 @@ def without_model(content: Content) -> Iterator[Reply]:
         yield frozen.closed("", hint=code, url="https://wegwijs.example")
         for is_kept in (True, False):
             yield frozen.failed("", language=code, hint=None, now=NOW, is_kept=is_kept)
+
+
+def test_no_two_buttons_of_a_reply_say_the_same(content: Content) -> None:
+    doubled = []
+    for reply in replies(content):
+        labels = Counter(button.label for button in reply.buttons)
+        doubled += [(reply.language, reply.topic, label) for label, times in labels.items() if times > 1]
+    assert not doubled
 
 
 def test_every_reply_fits_telegram(content: Content) -> None:
