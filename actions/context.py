@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.buttons import language_button
@@ -89,7 +89,8 @@ class ReplyAction(Action, ABC):
             reply, asked = _about_language(context, reply)
             slots |= asked
         dispatcher.utter_message(text=reply.text, json_message=reply.model_dump(mode="json"))
-        return [SlotSet(name, value) for name, value in slots.items()]
+        # Each rule ends here: said so, Rasa need not look through them all for what comes next.
+        return [*(SlotSet(name, value) for name, value in slots.items()), FollowupAction("action_listen")]
 
 
 def _about_language(context: Context, reply: Reply) -> tuple[Reply, dict[str, Any]]:

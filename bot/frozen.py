@@ -19,7 +19,7 @@ from knowledge import answers
 from knowledge.files import Content
 from knowledge.search import fold
 from nlu.languages import LanguageIdentifier, LinguaDetector
-from nlu.urgency import PREFIX, Level, PhraseRules, Urgency
+from nlu.urgency import PREFIX, Level, Urgency, rules_of
 
 DEFAULT_LANGUAGE = "en"
 log = structlog.get_logger()
@@ -30,7 +30,7 @@ class FrozenPath:
 
     def __init__(self, content: Content) -> None:
         self.content = content
-        self._rules = PhraseRules(content.urgency)
+        self._rules = rules_of(content.urgency)
         for language, fault in self._rules.faults:
             log.error("phrase_left_out", language=language, fault=fault)
         languages = content.known_languages

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +24,8 @@ from knowledge.build import build, version_of
 from knowledge.database import engine_for, make_private, session_factory
 from knowledge.files import Content
 from knowledge.store import ContentStore, Edition
+from nlu import encoder
+from nlu.encoder import EncoderMissingError
 
 LEAST_FREE_BYTES = 20 * 1024 * 1024  # on the disk of the database, to call the service ready
 SHORTEST_KEY_BYTES = 16
@@ -121,6 +125,8 @@ class Service:
 
         """
         model = newest_model(self.settings.models_folder)
+        with suppress(EncoderMissingError):
+            encoder.find()  # first of all: while it is made it takes 100 MB that it gives back
         from bot.assistant import Assistant  # brings TensorFlow: not before the service listens, and not for nothing
 
         assistant = Assistant.load(model)
@@ -130,6 +136,8 @@ class Service:
         # What was loaded stays: without this the collector walks over half a gigabyte of it again and again, amid answers.
         gc.collect()
         gc.freeze()
+        with suppress(OSError, AttributeError):  # where the C library is another than Debian's
+            ctypes.CDLL(None).malloc_trim(0)  # what loading took and gave back stays with the process otherwise: 40 MB
         return assistant
 
     def close(self) -> None:

@@ -10,7 +10,6 @@ from knowledge.files import load as load_content
 from nlu import urgency
 from nlu.components.topics import BY_WORDS, PROBABILITIES
 from nlu.components.untrained import UntrainedComponent
-from nlu.urgency import PhraseRules
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
@@ -19,7 +18,7 @@ class UrgencyDetector(UntrainedComponent):
 
     def __init__(self) -> None:
         content, _ = load_content()
-        self._rules = PhraseRules(content.urgency)
+        self._rules = urgency.rules_of(content.urgency)
         self._learned = frozenset(content.languages)
 
     def process(self, messages: list[Message]) -> list[Message]:

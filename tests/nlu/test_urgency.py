@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.urgency_rules import check
 from knowledge.files import Content, UrgencyPatterns
-from nlu.urgency import Level, PhraseRules, decide
+from nlu.urgency import Level, PhraseRules, decide, rules_of
 
 RULES = PhraseRules(
     {
@@ -24,6 +24,11 @@ RULES = PhraseRules(
         )
     }
 )
+
+
+@pytest.fixture(scope="module")
+def shipped(content: Content) -> PhraseRules:
+    return rules_of(content.urgency)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +95,8 @@ def test_a_tale_makes_violence_possible_and_never_a_wish_to_die(text: str, level
         "муж меня бьет, помогите, я сижу в ванной, он в игре проиграл",
     ],
 )
-def test_a_film_takes_nothing_back_from_whoever_speaks_of_themselves(content: Content, text: str) -> None:
-    found = PhraseRules(content.urgency).find(text)
+def test_a_film_takes_nothing_back_from_whoever_speaks_of_themselves(shipped: PhraseRules, text: str) -> None:
+    found = shipped.find(text)
     assert found is not None
     assert found.level is Level.CERTAIN
 
@@ -131,8 +136,8 @@ def test_no_text_breaks_the_rules(text: str) -> None:
         ("шеф забрав паспорт", "urgent.exploitation"),
     ],
 )
-def test_the_shipped_phrases_find_the_plainest_cries(content: Content, text: str, label: str) -> None:
-    found = PhraseRules(content.urgency).find(text)
+def test_the_shipped_phrases_find_the_plainest_cries(shipped: PhraseRules, text: str, label: str) -> None:
+    found = shipped.find(text)
     assert found is not None
     assert found.label == label
 
@@ -160,16 +165,22 @@ CALLS = (
 
 
 @pytest.mark.parametrize("word", CALLS)
-def test_whoever_only_calls_for_help_is_in_danger(content: Content, word: str) -> None:
-    found = PhraseRules(content.urgency).find(word)
+def test_whoever_only_calls_for_help_is_in_danger(shipped: PhraseRules, word: str) -> None:
+    found = shipped.find(word)
     assert found is not None
     assert found.level is Level.CERTAIN
 
 
 @pytest.mark.parametrize("word", MENU_WORDS)
-def test_the_name_of_the_menu_is_a_cry_where_it_is_cried(content: Content, word: str) -> None:
-    rules = PhraseRules(content.urgency)
+def test_the_name_of_the_menu_is_a_cry_where_it_is_cried(shipped: PhraseRules, word: str) -> None:
     for said, level in ((word, Level.POSSIBLE), (f"{word}!", Level.CERTAIN), (word.upper(), Level.CERTAIN)):
-        found = rules.find(said)
+        found = shipped.find(said)
         assert found is not None
         assert found.level is level
+
+
+def test_who_uses_the_same_phrases_shares_the_rules(content: Content, shipped: PhraseRules) -> None:
+    copied = {code: entry.model_copy(deep=True) for code, entry in reversed(content.urgency.items())}
+    assert rules_of(copied) is shipped
+    english = content.urgency["en"].model_copy(update={"not_now": ()})
+    assert rules_of({**content.urgency, "en": english}) is not shipped
