@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,7 @@ from bot.frozen import FrozenPath
 from bot.inbox import Kind, Turn
 from bot.models import Conversation
 from bot.writer import Writer
+from knowledge.database import table_of
 
 MAX_ATTEMPTS = 3
 TURN_SECONDS = 10.0  # an answer takes milliseconds; what takes longer than this hangs
@@ -305,7 +306,7 @@ class Worker:
         """
         if slots.get(GREETED) or not replies or replies[0].is_urgent:
             return replies, slots
-        if session.scalar(select(Conversation.address).where(Conversation.id == turn.conversation_id)) is None:
+        if session.connection().execute(_ADDRESS, {"conversation": turn.conversation_id}).scalar_one() is None:
             return replies, slots
         first, *others = replies
         notice = " ".join(filter(None, (phrases_of(self._frozen().content, first.language)["robot"], first.notice)))
@@ -371,3 +372,7 @@ def _is_decision(turn: Turn) -> bool:
 
 def _text_of(turn: Turn) -> str:
     return turn.body if turn.kind is Kind.TEXT else ""
+
+
+# The statement of every answer, made once.
+_ADDRESS = select(table_of(Conversation).c.address).where(table_of(Conversation).c.id == bindparam("conversation"))

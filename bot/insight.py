@@ -13,11 +13,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from bot.models import Insight
-from knowledge.database import changed, insert_or_ignore
+from knowledge.database import changed, insert_or_ignore, table_of
 from nlu.decision import Decision
 
 _OPINIONS = {"feedback_bad": "wrong", "feedback_good": "helped"}
@@ -75,11 +75,10 @@ def count(
     if came is Came.ANSWERED and label in _OPINIONS:
         label, came = topic or "", Came(_OPINIONS[label])
     key = {"day": now.date(), "language": language or "", "label": label, "came": came.value}
-    mine = [getattr(Insight, name) == value for name, value in key.items()]
-    more = update(Insight).where(*mine).values(count=Insight.count + 1)
-    if not changed(session.execute(more)):
+    row = {f"of_{name}": value for name, value in key.items()}
+    if not changed(session.connection().execute(_ONE_MORE, row)):
         insert_or_ignore(session, Insight, **key, count=0)
-        session.execute(more)
+        session.connection().execute(_ONE_MORE, row)
 
 
 def since(session: Session, day: date, *, language: str | None = None) -> list[Line]:
@@ -96,3 +95,12 @@ def since(session: Session, day: date, *, language: str | None = None) -> list[L
         found.setdefault((label, spoken), Counter())[Came(came)] = int(number)
     lines = [Line(label, spoken, counts) for (label, spoken), counts in found.items()]
     return sorted(lines, key=lambda line: (-line.missed, -sum(line.counts.values()), line.topic, line.language))
+
+
+# The statement of every answer, made once.
+_count = table_of(Insight).c
+_ONE_MORE = (
+    update(table_of(Insight))
+    .where(*(_count[name] == bindparam(f"of_{name}") for name in ("day", "language", "label", "came")))
+    .values(count=_count["count"] + 1)
+)

@@ -9,6 +9,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import structlog
@@ -73,7 +74,7 @@ class Service:
     @property
     def is_ready(self) -> bool:
         """Whether messages can be stored: prepared, the file there, room on the disk, the last change went through."""
-        path = self._path()
+        path = self._path
         if not self._is_prepared or not self.writer.is_healthy:
             return False
         if path is None:
@@ -98,13 +99,13 @@ class Service:
             if self.owns_database:
                 inbox.release_all(session)
         self.content.refresh()
-        path = self._path()
+        path = self._path
         self._file = _identity(path) if path is not None else None
         self._is_prepared = True
 
     def begin_anew(self) -> bool:
         """Let go of a database whose file has vanished or was replaced; returns whether `prepare` is needed again."""
-        path = self._path()
+        path = self._path
         if not self._is_prepared and path is not None:
             self.engine.dispose()  # connections stay with the file that they opened, also when another stands there now
         if not self._is_prepared or path is None:
@@ -145,12 +146,13 @@ class Service:
         self.writer.stop()
         self.engine.dispose()
 
+    @cached_property
     def _path(self) -> Path | None:
         name = self.engine.url.database
         return Path(name) if self.owns_database and name and name != ":memory:" else None
 
     def _is_the_same_file(self) -> None:
-        path = self._path()
+        path = self._path
         if not self._is_prepared:
             # Nothing may be accepted into a database whose tables are not known to be there.
             raise NotReadyError("the database is not prepared")

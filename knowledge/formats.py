@@ -19,6 +19,7 @@ from knowledge.schema import ParameterKind
 _REGIONS = {"en": "en_GB", "pt": "pt_PT"}
 
 
+@lru_cache
 def _locale(language: str) -> Locale:
     return Locale.parse(_REGIONS.get(language, language))
 
