@@ -107,12 +107,18 @@ def _about_language(context: Context, reply: Reply) -> tuple[Reply, dict[str, An
     if before in phrases and before != context.language:
         notice = f"{context.phrases['language.noticed']} {phrases[before].phrases['language.back']}"
         back = language_button(context.content, before)
-        return reply.model_copy(update={"notice": notice, "buttons": (*reply.buttons, back)}), {}
+        return reply.model_copy(update={"notice": notice, "buttons": (*_without(reply, back), back)}), {}
     if alternative in phrases and not context.tracker.get_slot("language_asked"):
         notice = f"{context.phrases['language.ask']} {phrases[alternative].phrases['language.ask']}"
         both = tuple(language_button(context.content, code) for code in (context.language, alternative))
-        return reply.model_copy(update={"notice": notice, "buttons": (*both, *reply.buttons)}), {"language_asked": True}
+        buttons = (*both, *_without(reply, *both))
+        return reply.model_copy(update={"notice": notice, "buttons": buttons}), {"language_asked": True}
     return reply, {}
+
+
+def _without(reply: Reply, *buttons: Button) -> tuple[Button, ...]:
+    """The buttons of a reply but those: a menu of languages has them, too."""
+    return tuple(button for button in reply.buttons if button not in buttons)
 
 
 def context_of(tracker: Tracker, *, now: datetime | None = None) -> Context:

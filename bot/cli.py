@@ -291,9 +291,9 @@ def show(
 def try_phrases(text: Annotated[str, typer.Argument(help="A message, in quotes.")]) -> None:
     """Show which phrases a message has, and what they come to."""
     from knowledge.files import load
-    from nlu.urgency import Level, PhraseRules
+    from nlu.urgency import Level, rules_of
 
-    rules = PhraseRules(load()[0].urgency)
+    rules = rules_of(load()[0].urgency)
     table = Table("language", "kind", "level", "phrase")
     for fired in rules.fired(text):
         table.add_row(fired.language, fired.kind, fired.level, fired.phrase)

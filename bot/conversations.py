@@ -306,7 +306,7 @@ class Worker:
         """
         if slots.get(GREETED) or not replies or replies[0].is_urgent:
             return replies, slots
-        if session.connection().execute(_ADDRESS, {"conversation": turn.conversation_id}).scalar_one() is None:
+        if session.connection().execute(_ADDRESS, {"conversation": turn.conversation_id}).scalar_one_or_none() is None:
             return replies, slots
         first, *others = replies
         notice = " ".join(filter(None, (phrases_of(self._frozen().content, first.language)["robot"], first.notice)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from knowledge.files import Content
 from nlu.evaluation import LabelledMessage
-from nlu.urgency import Level, PhraseRules
+from nlu.urgency import Level, PhraseRules, rules_of
 
 
 @dataclass(frozen=True, order=True)
@@ -41,14 +41,14 @@ class Caught:
 
 def check(content: Content) -> list[Miss]:
     """Hold every phrase against the examples and everyday messages of all languages."""
-    rules = PhraseRules(content.urgency)
+    rules = rules_of(content.urgency)
     unreadable = (Miss(language, "", message) for language, message in rules.faults)
     return sorted([*unreadable, *_unfound(content, rules), *_false_alarms(content, rules)])
 
 
 def measure(content: Content, messages: Sequence[LabelledMessage]) -> dict[str, Caught]:
     """The figures by language."""
-    rules = PhraseRules(content.urgency)
+    rules = rules_of(content.urgency)
     counts: dict[str, Counter[str]] = {}
     for message in messages:
         count = counts.setdefault(message.language, Counter())

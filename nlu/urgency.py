@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from threading import Lock
 from weakref import WeakValueDictionary
 
 from knowledge.files import UrgencyPatterns
@@ -120,15 +121,17 @@ class PhraseRules:
 
 
 _shared: WeakValueDictionary[str, PhraseRules] = WeakValueDictionary()
+_making = Lock()
 
 
 def rules_of(patterns: Mapping[str, UrgencyPatterns]) -> PhraseRules:
     """The rules of these patterns: one object for all who use the same ones, since it takes 45 MB and half a second."""
     written = (f"{code} {patterns[code].model_dump_json()}" for code in sorted(patterns))
     digest = hashlib.sha256("\n".join(written).encode()).hexdigest()
-    rules = _shared.get(digest)
-    if rules is None:
-        rules = _shared[digest] = PhraseRules(patterns)
+    with _making:
+        rules = _shared.get(digest)
+        if rules is None:
+            rules = _shared[digest] = PhraseRules(patterns)
     return rules
 
 

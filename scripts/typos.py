@@ -16,7 +16,7 @@ from pathlib import Path
 
 from knowledge.files import load
 from nlu.evaluation import read_messages
-from nlu.urgency import Level, PhraseRules
+from nlu.urgency import Level, PhraseRules, rules_of
 
 KINDS = ("wrong", "missing", "doubled", "swapped", "no space")
 SHORTEST = 4  # letters of a word that gets a mistake
@@ -101,7 +101,7 @@ def _print(name: str, counts: Iterator[tuple[str, int, int]]) -> Counter[str]:
 def main(files: list[Path]) -> None:
     """Print two tables in Markdown."""
     content = load()[0]
-    rules = PhraseRules(content.urgency)
+    rules = rules_of(content.urgency)
     print("| cries |", " | ".join(("no mistake", *KINDS, "one mistake")), "|")
     for language, entry in content.urgency.items():
         _print(language, certain(rules, [text for texts in entry.examples.values() for text in texts]))

@@ -98,6 +98,27 @@ def test_answers_come_in_order_and_slots_are_kept(
         assert session.get_one(Conversation, conversation).slots == {"language": "en", "turns": 5}
 
 
+def test_who_leaves_while_they_are_answered_holds_nobody_up(
+    service: Service, sessions: sessionmaker[Session], frozen: FrozenPath
+) -> None:
+    leaving, staying = begin(sessions, "a"), begin(sessions, "b")
+
+    class Interrupted(Echo):
+        async def respond(self, turn: Turn) -> Outcome:
+            if turn.conversation_id == leaving:
+                service.writer.call(lambda session: people.forget(session, leaving, now=NOW))
+            return await super().respond(turn)
+
+    for number, conversation in enumerate((leaving, staying)):
+        write(sessions, conversation, "hello", number)
+    told: list[str] = []
+    made = Worker(service.writer, lambda: frozen, clock=lambda: NOW, on_reply=told.append)
+    made.use(Interrupted())
+    assert made.take_turns() == 2
+    assert told == [staying]
+    assert service.writer.is_healthy
+
+
 def test_one_conversation_is_with_one_worker_and_others_go_on(sessions: sessionmaker[Session]) -> None:
     first, second = begin(sessions, "a"), begin(sessions, "b")
     write(sessions, first, "one")

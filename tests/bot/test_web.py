@@ -28,7 +28,7 @@ from bot.web import chat
 from bot.web.app import create_app
 from bot.web.shell import SECURITY_HEADERS
 from knowledge.files import Content
-from nlu.urgency import PhraseRules
+from nlu.urgency import rules_of
 from tests.conftest import NOW, locked
 from tests.patience import until
 
@@ -253,7 +253,7 @@ def test_help_given_at_arrival_is_given_once(client: TestClient, token: dict[str
 
 
 def test_the_help_is_in_the_language_of_the_cry(client: TestClient, token: dict[str, str], content: Content) -> None:
-    rules = PhraseRules(content.urgency)
+    rules = rules_of(content.urgency)
     for number, (language, entry) in enumerate(content.urgency.items()):
         for kind, examples in entry.examples.items():
             message = {"id": f"message-{number}-{kind}", "text": examples[0]}
@@ -269,7 +269,7 @@ def test_the_help_is_in_the_language_of_the_cry(client: TestClient, token: dict[
 
 def test_no_cry_is_answered_in_a_language_that_it_cannot_be_in(content: Content) -> None:
     frozen = FrozenPath(content)
-    rules = PhraseRules(content.urgency)
+    rules = rules_of(content.urgency)
     for entry in content.urgency.values():
         for text in (example for examples in entry.examples.values() for example in examples):
             found = rules.find(text)

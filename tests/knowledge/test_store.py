@@ -14,8 +14,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, func, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from bot import models
+from actions.reply import Reply
+from bot import inbox, insight, models, outbox
+from bot.assistant_port import Understood
 from bot.database import upgrade
+from bot.inbox import Incoming, Kind
+from bot.insight import Came
 from knowledge.build import build, version_of
 from knowledge.database import Base, engine_for, session_factory
 from knowledge.files import Content
@@ -131,6 +135,28 @@ def test_postgresql_serves_the_same_content_and_finds_the_same(postgres: str, co
     assert version_of(store.current().content) == version_of(content)
     for language, query, topic in QUESTIONS:
         assert topic is None or topic in store.search(query, language)
+    engine.dispose()
+
+
+def test_postgresql_takes_messages_and_keeps_their_answers(postgres: str) -> None:
+    engine = engine_for(postgres)
+    upgrade(engine, audit_key=b"key of the tests")
+    sessions = session_factory(engine)
+    understood = Understood("work.hours", 0.9, "answer").as_data()
+    said = Reply(language="en", text="At most 12 hours.")
+    with sessions.begin() as session:
+        found = inbox.conversation_of(session, "web", "hashed", now=NOW)
+        for number in range(2):
+            inbox.accept(session, found.id, Incoming(f"message-{number}", Kind.TEXT, "hours?"), now=NOW)
+    for _ in range(2):
+        with sessions.begin() as session:
+            (turn,) = inbox.claim(session, "worker", now=NOW)
+            outbox.store_answer(
+                session, turn.inbox_id, (said,), slots={}, language="en", now=NOW, understood=understood
+            )
+    with sessions() as session:
+        assert [one.reply["text"] for one in outbox.after(session, found.id)] == [said.text, said.text]
+        assert [line.counts for line in insight.since(session, NOW.date())] == [{Came.ANSWERED: 2}]
     engine.dispose()
 
 

@@ -10,7 +10,7 @@ from knowledge.files import Content
 from knowledge.search import fold
 from nlu.phrases import PhraseBook
 from nlu.spelling import Spelling, is_known
-from nlu.urgency import Level, PhraseRules
+from nlu.urgency import Level, PhraseRules, rules_of
 from scripts.typos import KINDS, certain
 from scripts.update_known_words import digests
 
@@ -93,7 +93,7 @@ def test_the_known_words_are_those_of_the_lists(content: Content) -> None:
 
 @pytest.fixture(scope="module")
 def rules(content: Content) -> PhraseRules:
-    return PhraseRules(content.urgency)
+    return rules_of(content.urgency)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rasa_sdk import Tracker
+from rasa_sdk.executor import CollectingDispatcher
 from telegram import InlineKeyboardMarkup, ReplyKeyboardMarkup
 
 from actions.answer import first_answer, with_urgent_offer
-from actions.context import Context
+from actions.content import use_store
+from actions.context import Context, ReplyAction
 from actions.data import ActionPrivacy
 from actions.emergency import help_for, in_emergencies_only
 from actions.follow_ups import ActionMore, ActionSources, ActionSteps, ActionWhoHelps
@@ -27,6 +29,7 @@ from bot.channels.render import blocks, split
 from bot.frozen import FrozenPath
 from knowledge import answers
 from knowledge.files import GROUPS, Content
+from knowledge.store import in_memory
 from tests.bot.channels.servers import is_as_published
 from tests.conftest import NOW
 
@@ -45,6 +48,7 @@ def replies(content: Content) -> Iterator[Reply]:
                 yield action.part(context, answer)
         for plain in (ActionGreet(), ActionMenu(), ActionHuman(), ActionChangeLanguage(), ActionPrivacy()):
             yield plain.reply(context)[0]
+            yield from in_doubt_of_the_language(plain, content, language)
         for area in (*content.phrases[language].areas, "urgent"):
             entities = [{"entity": "area", "value": area}]
             asked = Tracker("x", {}, {"intent": {"name": "x"}, "entities": entities}, [], False, None, {}, "x")
@@ -56,6 +60,17 @@ def replies(content: Content) -> Iterator[Reply]:
     for language in content.emergency:
         yield in_emergencies_only(content, language)
     yield from without_model(content)
+
+
+def in_doubt_of_the_language(action: ReplyAction, content: Content, language: str) -> Iterator[Reply]:
+    """What an action says where the language changed by itself, and where it may be another."""
+    use_store(in_memory(content))
+    other = next(code for code in content.languages if code != language)
+    for message in ({"metadata": {"language": other}}, {"language": {"alternative": other}}):
+        said = {"intent": {"name": "x"}, "text": "", **message}
+        dispatcher = CollectingDispatcher()
+        action.run(dispatcher, Tracker("x", {"language": language}, said, [], False, None, {}, "x"), {})
+        yield Reply.model_validate(dispatcher.messages[0]["custom"])
 
 
 def without_model(content: Content) -> Iterator[Reply]:
