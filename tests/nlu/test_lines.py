@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from knowledge.files import Content
 from nlu.arrays import Floats
 from nlu.encoder import SIZE
 from nlu.lines import CLEAR, KnownQuestion, LineModel
 from nlu.ngrams import ModelFileError
+from scripts.measure_lines import held_out
 
 QUESTIONS = [
     KnownQuestion("may they pay my days instead", "work.holiday", "details.2"),
@@ -65,3 +67,9 @@ def test_it_is_kept_in_a_file_and_another_file_is_refused(model: LineModel, tmp_
     np.savez(tmp_path / "other.npz", format=99)
     with pytest.raises(ModelFileError):
         LineModel.load(tmp_path / "other.npz")
+
+
+def test_the_questions_to_measure_on_know_their_lines(content: Content, capsys: pytest.CaptureFixture[str]) -> None:
+    # Their words stand in the texts, which are reworded: what stands nowhere any more would only be left out.
+    assert len(list(held_out(content))) > 500
+    assert capsys.readouterr().out == ""
