@@ -32,6 +32,7 @@ LEASE = timedelta(seconds=60)
 MOST_ATTEMPTS = 12  # about five hours with the pauses below
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=30)
+FINISH_SECONDS = 5.0  # that a stop waits for what is being sent
 IDLE_SECONDS = 1.0
 AT_ONCE = 200
 
@@ -105,7 +106,15 @@ class Delivery:
         """Send the oldest waiting reply of everybody; returns how many were tried."""
         due = await asyncio.to_thread(self._due, self._clock())
         ready = [one for one in due if self._next_of_person.get(one.conversation_id, 0.0) <= time.monotonic()]
-        await asyncio.gather(*(self._send(one) for one in ready))
+        sending = asyncio.gather(*(self._send(one) for one in ready))
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            # What has gone has to be noted: it would go once more, and the next one wait for the lease.
+            _, unfinished = await asyncio.wait({sending}, timeout=FINISH_SECONDS)
+            for one in unfinished:
+                one.cancel()
+            raise
         return len(ready)
 
     def _due(self, now: datetime) -> list[Due]:

@@ -70,6 +70,7 @@ class TelegramServer(Loopback):
         self.refusals: dict[str, str] = {}  # by method, what is wrong with each call
         self._next = 1
         self.files: dict[str, bytes] = {}
+        self.seconds = 0.0  # that it takes to answer what it was sent
         self.flood_every = 0  # every how many messages one is refused as too many
         self._asked = 0
         routes = [
@@ -135,6 +136,7 @@ class TelegramServer(Loopback):
             self.sent.append(fields)
             chat = {"id": int(fields["chat_id"]), "type": "private"}
             message = {"message_id": 5000 + len(self.sent), "date": 1_764_000_000, "chat": chat, "text": fields["text"]}
+            await asyncio.sleep(self.seconds)
             return JSONResponse({"ok": True, "result": message})
         return JSONResponse({"ok": True, "result": True})
 

@@ -578,6 +578,19 @@ def test_a_number_that_has_a_conversation_of_its_own_is_left_alone(
         assert connection.execute(text("SELECT count(*) FROM conversation")).scalar() == 2
 
 
+def test_a_stop_waits_for_what_is_being_sent(telegram: TelegramServer, start: Any) -> None:
+    telegram.seconds = 1.0
+    start(**over_telegram(telegram))
+    telegram.say(7, "one")
+    until(lambda: len(telegram.sent) == 1)
+    start.stop()  # it has gone, and the answer to that is still to come
+    telegram.seconds = 0.0
+    start(**over_telegram(telegram))
+    telegram.say(7, "two")
+    until(lambda: len(telegram.sent) == 2, seconds=20)
+    assert len(set(telegram.texts(7))) == 2
+
+
 def test_people_are_known_under_the_next_secret_key(telegram: TelegramServer, start: Any, service: Service) -> None:
     client = start(**over_telegram(telegram), secret_key="the first key, long enough")
     token = client.post("/api/v1/conversations").json()["token"]
