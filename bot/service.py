@@ -127,7 +127,7 @@ class Service:
         """
         model = newest_model(self.settings.models_folder)
         with suppress(EncoderMissingError):
-            encoder.find()  # first of all: while it is made it takes 100 MB that it gives back
+            encoder.find()  # first of all: while it is made it takes about 90 MB that it gives back
         from bot.assistant import Assistant  # brings TensorFlow: not before the service listens, and not for nothing
 
         assistant = Assistant.load(model)

@@ -111,9 +111,8 @@ class Delivery:
             await asyncio.shield(sending)
         except asyncio.CancelledError:
             # What has gone has to be noted: it would go once more, and the next one wait for the lease.
-            _, unfinished = await asyncio.wait({sending}, timeout=FINISH_SECONDS)
-            for one in unfinished:
-                one.cancel()
+            await asyncio.wait({sending}, timeout=FINISH_SECONDS)
+            sending.cancel()
             raise
         return len(ready)
 

@@ -35,6 +35,7 @@ from tests.conftest import NOW
 
 
 def replies(content: Content) -> Iterator[Reply]:
+    use_store(in_memory(content))
     for language in content.languages:
         tracker = Tracker("x", {}, {"intent": {"name": "x"}, "text": ""}, [], False, None, {}, "x")
         context = Context(tracker, content, language, NOW)
@@ -64,7 +65,6 @@ def replies(content: Content) -> Iterator[Reply]:
 
 def in_doubt_of_the_language(action: ReplyAction, content: Content, language: str) -> Iterator[Reply]:
     """What an action says where the language changed by itself, and where it may be another."""
-    use_store(in_memory(content))
     other = next(code for code in content.languages if code != language)
     for message in ({"metadata": {"language": other}}, {"language": {"alternative": other}}):
         said = {"intent": {"name": "x"}, "text": "", **message}
